@@ -1,0 +1,84 @@
+"""The one tree of errors that services raise; the HTTP skin turns them into problem+json."""
+
+from typing import ClassVar
+
+
+class ServiceError(Exception):
+    """A failure with a stable name, an HTTP status and fields for the client."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+    type_name: ClassVar[str] = "internal"
+
+    def __init__(self, detail: str, **fields: object) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.fields = fields
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """HTTP headers this error asks for."""
+        return {}
+
+
+class InvalidRequest(ServiceError):
+    """The request is well-formed HTTP but says something impossible."""
+
+    status, title, type_name = 422, "Invalid request", "invalid-request"
+
+
+class InvalidCursor(InvalidRequest):
+    """A cursor that this service did not issue, for this list."""
+
+    title, type_name = "Invalid cursor", "invalid-cursor"
+
+
+class MissingReader(ServiceError):
+    """A service token called a personal route without naming the reader."""
+
+    status, title, type_name = 400, "Missing X-User header", "missing-reader"
+
+
+class NotAuthenticated(ServiceError):
+    """No token, or one that is unknown or revoked."""
+
+    status, title, type_name = 401, "Not authenticated", "not-authenticated"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class NotAllowed(ServiceError):
+    """A valid token whose scopes do not reach this far."""
+
+    status, title, type_name = 403, "Not allowed", "not-allowed"
+
+
+class NotFound(ServiceError):
+    """No such paper, run, version or token."""
+
+    status, title, type_name = 404, "Not found", "not-found"
+
+
+class Conflict(ServiceError):
+    """The state of the resource forbids this now."""
+
+    status, title, type_name = 409, "Conflict", "conflict"
+
+
+class TooLarge(ServiceError):
+    """A body or batch over its limit; nothing of it was stored."""
+
+    status, title, type_name = 413, "Too large", "too-large"
+
+
+class Unavailable(ServiceError):
+    """A dependency is down or the disk is full; the same request may succeed later."""
+
+    status, title, type_name = 503, "Temporarily unavailable", "unavailable"
+    retry_after_seconds: ClassVar[int] = 5
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after_seconds)}

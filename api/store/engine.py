@@ -1,0 +1,90 @@
+"""The database: one engine a process, short read sessions and write transactions that begin as writers."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+SQLITE_BUSY_MS: Final = 10_000  # writers of other processes hold the lock for under 200 ms each
+_WRITES = "paperfeed_writes"
+
+
+class Database:
+    """Sessions on one database; `read` never locks, `write` commits when its block ends."""
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        self.url = url
+        self.engine = _create_engine(url, pool_size=pool_size)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """True on SQLite, where one writer at a time is allowed."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a session for reading; it is rolled back at the end."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a write transaction (BEGIN IMMEDIATE on SQLite), committed when the block ends without an error."""
+        writer = self.engine.execution_options(**{_WRITES: True})
+        with Session(writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def dispose(self) -> None:
+        """Close all pooled connections, as a forked child must before its first query."""
+        self.engine.dispose(close=False)
+
+    def ping(self) -> float:
+        """Return the seconds one trivial query takes."""
+        started = time.perf_counter()
+        with self.engine.connect() as connection:
+            connection.execute(sa.text("SELECT 1"))
+        return time.perf_counter() - started
+
+
+def _create_engine(url: str, *, pool_size: int) -> sa.Engine:
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(
+            parsed,
+            pool_size=pool_size,
+            max_overflow=5,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 5},
+        )
+    engine = sa.create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_MS / 1000, "check_same_thread": False})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    raw: Any = connection
+    raw.isolation_level = None  # the driver must not open transactions of its own: `_begin_sqlite` does
+    cursor = raw.cursor()
+    # FULL syncs the log at every commit: what was acknowledged survives the loss of the machine.
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={SQLITE_BUSY_MS}",
+        "cache_size=-65536",
+        "temp_store=MEMORY",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

