@@ -35,6 +35,9 @@ class Settings(BaseSettings):
         None, description="Redis for lists and other rebuildable state (may evict); unset: embedded."
     )
     broker_url: str | None = Field(None, description="Redis for Celery queues (must not evict); unset: embedded.")
+    cache_megabytes: int = Field(
+        256, ge=16, description="Memory limit of the embedded cache; the least used lists go first."
+    )
     secret_key: SecretStr | None = Field(
         None,
         description="Signs slates and cursors, 32 characters or more; made by the embedded mode, required outside it.",
@@ -68,7 +71,10 @@ class Settings(BaseSettings):
         60, ge=1, description="How often lists older than their reader's last event are looked for."
     )
     trending_half_life_days: float = Field(
-        2.0, gt=0, description="Age at which a vote, save or read counts half in trending."
+        2.0,
+        gt=0,
+        description="Age at which a vote, save or read counts half in trending over a week; a quarter of it over "
+        "a day, four times it over a month.",
     )
     feed_build_slots: int = Field(
         2, ge=1, description="Feeds that one API process builds at the same time on cache misses."

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -43,6 +44,12 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {datetime: UtcTime(), dict[str, Any]: sa.JSON(), list[Any]: sa.JSON()}
 
 
+def _listed_at(context: DefaultExecutionContext) -> datetime:
+    row = context.get_current_parameters()  # type: ignore[no-untyped-call]  # SQLAlchemy gives it no types
+    known: datetime = row.get("daily_at") or row.get("published_at") or row["created_at"]
+    return known
+
+
 class Paper(Base):
     """A paper; `external_id` is its arXiv id without version, or any other string id."""
 
@@ -50,6 +57,9 @@ class Paper(Base):
     __table_args__ = (
         sa.Index("ix_papers_published", "published_at", "paper_id"),
         sa.Index("ix_papers_daily", "daily_at", "paper_id"),
+        sa.Index("ix_papers_listed", "listed_at", "paper_id"),
+        # A number is never given twice, also after papers were removed: models and prepared lists refer to it.
+        {"sqlite_autoincrement": True},
     )
 
     paper_id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -76,18 +86,24 @@ class Paper(Base):
     source: Mapped[str] = mapped_column(sa.String(40))
     is_demo: Mapped[bool] = mapped_column(default=False)
     content_hash: Mapped[str] = mapped_column(sa.String(64))  # of all fields above: unchanged rows are not written
+    # Place in "latest": daily_at, else published_at, else created_at; never in the future.
+    listed_at: Mapped[datetime] = mapped_column(default=_listed_at)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class PaperCategory(Base):
-    """One category of one paper, for lists by category."""
+    """One category of one paper, for lists by category; repeats `listed_at` so that one index answers them."""
 
     __tablename__ = "paper_categories"
-    __table_args__ = (sa.Index("ix_paper_categories_paper", "paper_id"),)
+    __table_args__ = (
+        sa.Index("ix_paper_categories_paper", "paper_id"),
+        sa.Index("ix_paper_categories_listed", "category", "listed_at", "paper_id"),
+    )
 
     category: Mapped[str] = mapped_column(sa.String(60), primary_key=True)
     paper_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("papers.paper_id", ondelete="CASCADE"), primary_key=True)
+    listed_at: Mapped[datetime]
 
 
 class User(Base):
@@ -103,6 +119,7 @@ class User(Base):
             sqlite_where=sa.text("list_seq < last_seq"),
             postgresql_where=sa.text("list_seq < last_seq"),
         ),
+        {"sqlite_autoincrement": True},  # as for papers: a prepared list belongs to one reader for ever
     )
 
     user_id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -139,6 +156,7 @@ class Event(Base):
         sa.UniqueConstraint("user_id", "event_id"),
         sa.Index("ix_events_user_time", "user_id", "occurred_at", "event_pk"),
         sa.Index("ix_events_received", "received_at"),
+        {"sqlite_autoincrement": True},  # the newest number is a high-water mark
     )
 
     event_pk: Mapped[int] = mapped_column(BigId, primary_key=True)

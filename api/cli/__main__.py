@@ -1,0 +1,5 @@
+"""Lets `python -m api.cli` start the `paperfeed` command."""
+
+from api.cli import main
+
+main()

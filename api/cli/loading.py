@@ -1,0 +1,149 @@
+"""What the commands that load large files share: the database, the stream, the size of chunks, rejects, progress."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from api.settings import Settings
+from api.store.engine import Database
+from api.store.migrate import upgrade
+
+STDIN: Final = Path("-")
+READ_BYTES: Final = 256 * 1024
+FIRST_CHUNK: Final = 100  # records, before anything is known about the machine
+SMALLEST_CHUNK: Final = 10
+LARGEST_CHUNK: Final = 2_000
+CHUNK_SECONDS: Final = 0.06  # of one write transaction: well under the 200 ms after which intake would feel it
+REST_SHARE: Final = 0.5  # of that time is left to other writers of SQLite, which has no queue for them
+LONGEST_REST: Final = 0.05  # seconds
+REPORT_SECONDS: Final = 5.0  # between progress lines where there is no terminal
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """Open the database with the tables of this version, made on first use."""
+    if settings.database_url is None:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database(settings.resolved_database_url)
+    try:
+        upgrade(database)
+        yield database
+    finally:
+        database.engine.dispose()
+
+
+def next_chunk_size(size: int, *, seconds: float) -> int:
+    """Return how many records the next chunk shall have when one of `size` took `seconds` to write."""
+    fitting = round(size * CHUNK_SECONDS / max(seconds, 1e-6))
+    return max(SMALLEST_CHUNK, min(fitting, size * 2, LARGEST_CHUNK))
+
+
+def rest_after(database: Database, *, seconds: float) -> None:
+    """Give other writers a chance after a transaction that took `seconds`."""
+    if database.is_sqlite:
+        time.sleep(min(seconds * REST_SHARE, LONGEST_REST))
+
+
+@contextmanager
+def paced(database: Database) -> Iterator[None]:
+    """Leave other writers their share after the block."""
+    started = time.perf_counter()
+    yield
+    rest_after(database, seconds=time.perf_counter() - started)
+
+
+@contextmanager
+def open_input(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, or standard input for `-`."""
+    if path == STDIN:
+        yield sys.stdin.buffer
+        return
+    with path.open("rb") as stream:
+        yield stream
+
+
+def size_of(path: Path) -> int | None:
+    """Return the bytes of a regular file, None where they are unknown."""
+    return path.stat().st_size if path.is_file() else None
+
+
+class Rejects:
+    """A file of JSON lines with line number, reason and text, made when the first line is rejected."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self._file: IO[bytes] | None = None
+
+    def write(self, *, line: int, reason: str, text: str) -> None:
+        """Keep one rejected line."""
+        if self._file is None:
+            self._file = self._open()
+        self._file.write(orjson.dumps({"line": line, "reason": reason, "text": text}) + b"\n")
+        self.count += 1
+
+    def _open(self) -> IO[bytes]:
+        try:
+            return self.path.open("wb")
+        except OSError:  # the input may lie where nobody can write
+            self.path = Path.cwd() / self.path.name
+            return self.path.open("wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def rejects_path(source: Path, *, command: str) -> Path:
+    """Return where rejects go unless told otherwise: beside the input, or into this folder for standard input."""
+    if source == STDIN:
+        return Path.cwd() / f"{command}.rejects.jsonl"
+    return source.with_name(f"{source.name}.rejects.jsonl")
+
+
+class Meter:
+    """Progress on standard error: a bar in a terminal, a line now and then elsewhere."""
+
+    def __init__(self, *, total_bytes: int | None) -> None:
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.fields[lines]:,} lines"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+        self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
+        self._task: TaskID = self._bar.add_task("", total=total_bytes, lines=0)
+        self._is_terminal = console.is_terminal
+        self._started = self._reported = time.monotonic()
+        self.lines = 0
+
+    def chunks(self, stream: IO[bytes]) -> Iterator[bytes]:
+        """Give the bytes of `stream` as they arrive and count them."""
+        read = getattr(stream, "read1", stream.read)  # a pipe gives what it has and does not wait for more
+        while chunk := read(READ_BYTES):
+            self._bar.advance(self._task, len(chunk))
+            yield chunk
+
+    def add(self, lines: int) -> None:
+        """Count lines that are dealt with."""
+        self.lines += lines
+        self._bar.update(self._task, lines=self.lines)
+        now = time.monotonic()
+        if not self._is_terminal and now - self._reported >= REPORT_SECONDS:
+            self._reported = now
+            rate = self.lines / (now - self._started)
+            print(f"{self.lines:,} lines, {rate:,.0f} a second", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._bar.stop()

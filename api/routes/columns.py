@@ -1,0 +1,120 @@
+"""The three columns of the start page, from the same answers that the API gives."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+from starlette.concurrency import run_in_threadpool
+
+from api.routes.feed import read_first_page
+from api.routes.papers import read_latest, read_trending
+from api.runtime.state import Runtime
+
+CARDS: Final = 10
+MOST_NAMES: Final = 3  # authors named on a card
+SECONDS_PER_DAY: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One paper on the page."""
+
+    paper_id: str
+    title: str
+    summary: str
+    byline: str
+    url: str | None
+    day: str | None
+    votes: int
+    source: str | None
+    reason: str | None
+    is_demonstration: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A titled list of papers, or words about why it is empty."""
+
+    name: str
+    title: str
+    note: str
+    cards: list[Card]
+
+
+def read_shared_columns(runtime: Runtime) -> list[Column]:
+    """Return what is the same for everybody."""
+    latest = _cards(read_latest(runtime, None, limit=CARDS).body)
+    trending = _cards(read_trending(runtime, None, limit=CARDS).body)
+    return [
+        Column("latest", "Latest", "The newest papers, by day.", latest),
+        Column("trending", "Trending", "What readers save, vote for and read this week.", trending),
+    ]
+
+
+async def read_for_you(runtime: Runtime, reader: str | None) -> Column:
+    """Return the feed of the picked reader."""
+    if reader is None:
+        return Column("for-you", "For you", "", [])
+    user_id = await run_in_threadpool(runtime.access.find_user_id, reader)
+    body = await read_first_page(runtime, user_id=user_id, external_user=reader, limit=CARDS)
+    answer = orjson.loads(body)
+    return Column(
+        "for-you", f"For {reader}", _told(answer, has_model=runtime.serving.current is not None), _cards(body)
+    )
+
+
+def age(then: datetime, *, now: datetime) -> str:
+    """Return a time as words about how long ago it was."""
+    seconds = max(int((now - then).total_seconds()), 0)
+    for size, unit in ((SECONDS_PER_DAY, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = seconds // size
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now" if seconds < 5 else f"{seconds} seconds ago"
+
+
+def _told(answer: dict[str, Any], *, has_model: bool) -> str:
+    kinds = {
+        "personal": "Ranked for this reader",
+        "trending": "Nothing is known about this reader yet: what is trending, blended with the latest",
+        "latest": "Nothing is known about this reader yet: the latest papers",
+        "fresh": "New papers",
+    }
+    if not has_model:
+        kinds |= dict.fromkeys(("trending", "latest"), "Until a model has been fitted: what is trending and new")
+    built = age(datetime.fromisoformat(answer["built_at"]), now=datetime.now(UTC))
+    model = f" by model {answer['version']}" if answer["version"] and answer["source"] == "personal" else ""
+    return f"{kinds[answer['source']]}{model}, list built {built}."
+
+
+def _cards(body: bytes | memoryview) -> list[Card]:
+    return [_card(item) for item in orjson.loads(body)["items"]]
+
+
+def _card(item: dict[str, Any]) -> Card:
+    paper = item["paper"]
+    day = paper["daily_at"] or paper["published_at"]
+    return Card(
+        paper_id=paper["id"],
+        title=paper["title"],
+        summary=paper["ai_summary"] or paper["summary"],
+        byline=_byline(paper),
+        url=paper["url"],
+        day=day[:10] if day else None,
+        votes=paper["upvotes"],
+        source=item.get("source"),
+        reason=item.get("reason"),
+        is_demonstration=paper["demonstration"],
+    )
+
+
+def _byline(paper: dict[str, Any]) -> str:
+    names = paper["authors"][:MOST_NAMES]
+    count = paper["num_authors"] or 0
+    if names:
+        more = count - len(names)
+        return ", ".join(names) + (f" and {more} more" if more > 0 else "")
+    organisation = paper["organization"] or {}
+    named = organisation.get("fullname") or organisation.get("name")
+    return named or (f"{count} authors" if count else "")

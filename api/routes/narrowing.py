@@ -1,0 +1,49 @@
+"""What narrows a list, read from the query string."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+from api.errors import InvalidRequest
+from api.ids import normalised_id
+from api.services.slates import Filters
+
+MOST_CATEGORIES: Final = 20
+LONGEST_CATEGORY: Final = 60  # characters, as wide as the column
+MOST_EXCLUDED: Final = 500
+
+
+def read_filters(category: list[str] | None, since: str | None) -> Filters:
+    """Return the filters; raise InvalidRequest for what can be neither a category nor a time."""
+    categories = tuple(dict.fromkeys(_parts(category)))
+    if len(categories) > MOST_CATEGORIES:
+        raise InvalidRequest(f"a list takes {MOST_CATEGORIES} categories at most", field="category")
+    if any(len(name) > LONGEST_CATEGORY or not name.isprintable() for name in categories):
+        raise InvalidRequest("a category has 1 to 60 printable characters, for example cs.LG", field="category")
+    return Filters(categories, None if since is None else _read_time(since))
+
+
+def read_exclusions(exclude: list[str] | None) -> list[str]:
+    """Return the ids to leave out as they are stored; raise InvalidRequest for more than 500 or what can be no id."""
+    names = list(dict.fromkeys(_parts(exclude)))
+    if len(names) > MOST_EXCLUDED:
+        raise InvalidRequest(f"`exclude` takes {MOST_EXCLUDED} papers at most", field="exclude")
+    try:
+        return [normalised_id(name) for name in names]
+    except ValueError as error:
+        raise InvalidRequest(f"`exclude` names a paper that cannot exist: {error}", field="exclude") from None
+
+
+def _parts(values: Iterable[str] | None) -> list[str]:
+    parts = (part.strip() for value in values or () for part in value.split(","))
+    return [part for part in parts if part]
+
+
+def _read_time(text: str) -> datetime:
+    try:
+        # A `+` that was not percent-encoded arrives as a space.
+        found = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text.strip())
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidRequest("`since` is a day or an ISO 8601 time, for example 2024-05-01", field="since") from None
+    return found

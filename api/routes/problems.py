@@ -1,0 +1,182 @@
+"""Errors as `application/problem+json`, in answers and in the OpenAPI document."""
+
+import errno
+import http
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+import sqlalchemy as sa
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from api import errors
+from api.runtime.logs import request_id
+from api.schemas.common import Problem
+from api.schemas.events import EventIn, EventsIn
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE: Final = "application/problem+json"
+TYPE_PREFIX: Final = "/problems/"
+_OUT_OF_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_BY_STATUS: Final[dict[int, type[errors.ServiceError]]] = {
+    400: errors.MissingReader,
+    401: errors.NotAuthenticated,
+    403: errors.NotAllowed,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    413: errors.TooLarge,
+    422: errors.InvalidRequest,
+    503: errors.Unavailable,
+}
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Translate every kind of error into a problem."""
+    app.add_exception_handler(errors.ServiceError, _on_service_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    for outage in (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, OSError):
+        app.add_exception_handler(outage, _on_outage)
+    app.add_exception_handler(sa.exc.DataError, _on_data_error)
+
+
+def problem_body(status: int, title: str, type_name: str, detail: str, **fields: object) -> bytes:
+    """Return a problem as JSON; lone surrogates and other strange values in fields never break it."""
+    body = {"type": TYPE_PREFIX + type_name, "title": title, "status": status, "detail": detail, **fields}
+    current = request_id.get()
+    if current is not None:
+        body["request_id"] = current
+    try:
+        return orjson.dumps(body, default=str)
+    except TypeError:  # text that is not Unicode, or a number that is not JSON
+        body = {key: value for key, value in body.items() if key not in fields}
+        return orjson.dumps(body | {"detail": detail.encode("utf-8", "replace").decode()})
+
+
+def problem_response(
+    status: int, title: str, type_name: str, detail: str, *, headers: Mapping[str, str] | None = None, **fields: object
+) -> Response:
+    """Return a problem as an answer."""
+    body = problem_body(status, title, type_name, detail, **fields)
+    return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+
+
+def error_response(error: errors.ServiceError, *, instance: str) -> Response:
+    """Return one of our own errors as an answer."""
+    return problem_response(
+        error.status,
+        error.title,
+        error.type_name,
+        error.detail,
+        headers=error.headers,
+        instance=instance,
+        **error.fields,
+    )
+
+
+def answers(
+    example: object, *problems: int, status: int = 200, description: str = ""
+) -> dict[int | str, dict[str, Any]]:
+    """Return `responses=` of a route: an example of its answer and the problems it may answer with."""
+    documented: dict[int | str, dict[str, Any]] = {
+        status: {
+            "description": description or http.HTTPStatus(status).phrase,
+            "content": {"application/json": {"example": example}},
+        }
+    }
+    for code in problems:
+        error = _BY_STATUS[code]
+        shown = {
+            "type": TYPE_PREFIX + error.type_name,
+            "title": error.title,
+            "status": code,
+            "detail": (error.__doc__ or error.title).strip(),
+        }
+        documented[code] = {
+            "description": error.title,
+            "model": Problem,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": shown}},
+        }
+    return documented
+
+
+def tidy_openapi(document: dict[str, Any]) -> dict[str, Any]:
+    """Remove what FastAPI says about errors and we answer otherwise: its own 422 and problems as plain JSON."""
+    for operation in operations(document):
+        for code, response in operation["responses"].items():
+            content = response.get("content", {})
+            if code == "422" and "HTTPValidationError" in str(content):
+                operation["responses"][code] = _plain(answers(None, 422)[422])
+            elif MEDIA_TYPE in content:
+                content.pop("application/json", None)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    # Routes that read the body themselves name its schema only.
+    for model in (Problem, EventIn, EventsIn):
+        shape = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        shape.pop("$defs", None)
+        schemas.setdefault(model.__name__, shape)
+    return document
+
+
+def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return every operation of an OpenAPI document."""
+    return [operation for path in document["paths"].values() for operation in path.values()]
+
+
+def _plain(response: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in response.items() if key != "model"}
+
+
+def _on_service_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, errors.ServiceError):
+        raise error
+    return error_response(error, instance=request.url.path)
+
+
+def _on_invalid_request(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    # The values themselves are left out: they may be secret, huge or not Unicode.
+    found = [{"where": list(map(str, item["loc"])), "what": item["msg"]} for item in error.errors()]
+    first = f"{'.'.join(found[0]['where'])}: {found[0]['what']}" if found else "the request cannot be read"
+    return error_response(errors.InvalidRequest(first, errors=found[:20]), instance=request.url.path)
+
+
+def _on_http_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    title = http.HTTPStatus(error.status_code).phrase
+    return problem_response(
+        error.status_code,
+        title,
+        title.lower().replace(" ", "-"),
+        str(error.detail),
+        headers=error.headers,
+        instance=request.url.path,
+    )
+
+
+def _on_outage(request: Request, error: Exception) -> Response:
+    if isinstance(error, OSError) and error.errno not in _OUT_OF_SPACE:
+        raise error
+    cause = str(getattr(error, "orig", None) or error).lower()
+    log.error("storage unavailable", extra={"path": request.url.path, "error": type(error).__name__, "cause": cause})
+    detail = "the database cannot be reached or written just now: send the same request again"
+    if "full" in cause or "no space" in cause:
+        detail = "the disk is full: free some space (`paperfeed doctor` says where), then send the same request again"
+    return error_response(errors.Unavailable(detail), instance=request.url.path)
+
+
+def _on_data_error(request: Request, error: Exception) -> Response:
+    log.warning("value refused by the database", extra={"path": request.url.path, "error": type(error).__name__})
+    return error_response(
+        errors.InvalidRequest("a value in this request cannot be stored: it is too large or not text"),
+        instance=request.url.path,
+    )

@@ -1,0 +1,130 @@
+"""Who calls: token and reader look-ups, kept for a moment in each process."""
+
+import hashlib
+import hmac
+import re
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from api.store.engine import Database
+from api.store.tokens import find_token
+from api.store.users import find_user_id
+
+TOKEN_PATTERN: Final = re.compile(r"pf_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
+TOKEN_ID_BYTES: Final = 8
+SECRET_BYTES: Final = 32
+MOST_ENTRIES: Final = 50_000  # of each look-up; about 20 MB when full
+# A reader's row is never renumbered, so this only bounds how long a removed one is remembered.
+USER_SECONDS: Final = 60.0
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a valid token stands for."""
+
+    token_id: str
+    scopes: frozenset[str]
+    user_id: int | None  # None: a service token, which acts for any reader
+    external_user: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A credential that was just made; its text is shown once and never stored."""
+
+    token_id: str
+    text: str
+    secret_hash: str
+
+
+class Access:
+    """Answers who a token is; a revoked one stops within `token_seconds` in every process."""
+
+    def __init__(
+        self, database: Database, *, token_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database = database
+        self._identities = _Kept[Identity](token_seconds, clock)
+        self._users = _Kept[int](USER_SECONDS, clock)
+
+    def known_identity(self, token: str) -> Identity | None:
+        """Return a token's identity if this process has looked it up a moment ago: no SQL."""
+        return self._identities.get(hashlib.sha256(token.encode()).hexdigest())
+
+    def find_identity(self, token: str) -> Identity | None:
+        """Return a token's identity, None when it is unknown, revoked or no token at all."""
+        parsed = TOKEN_PATTERN.fullmatch(token)
+        if parsed is None:
+            return None
+        key = hashlib.sha256(token.encode()).hexdigest()
+        identity = self._identities.get(key)
+        if identity is None:
+            identity = self._load_identity(parsed[1], parsed[2])
+            if identity is not None:
+                self._identities.put(key, identity)
+        return identity
+
+    def known_user_id(self, external_user: str) -> int | None:
+        """Return a reader's id if this process has looked it up before: no SQL."""
+        return self._users.get(external_user)
+
+    def find_user_id(self, external_user: str) -> int | None:
+        """Return a reader's id, None for one nobody has heard of yet."""
+        user_id = self._users.get(external_user)
+        if user_id is None:
+            with self._database.read() as session:
+                user_id = find_user_id(session, external_user)
+            if user_id is not None:
+                self._users.put(external_user, user_id)
+        return user_id
+
+    def _load_identity(self, token_id: str, secret: str) -> Identity | None:
+        with self._database.read() as session:
+            found = find_token(session, token_id)
+        given = hash_secret(secret)
+        if found is None:
+            hmac.compare_digest(given, given)  # an unknown id takes as long as a wrong secret
+            return None
+        token, external_user = found
+        if not hmac.compare_digest(token.secret_hash, given) or token.revoked_at is not None:
+            return None
+        return Identity(token.token_id, frozenset(token.scopes), token.user_id, external_user)
+
+
+def make_token() -> NewToken:
+    """Make a credential from fresh random bytes."""
+    token_id, secret = secrets.token_hex(TOKEN_ID_BYTES), secrets.token_urlsafe(SECRET_BYTES)
+    return NewToken(token_id, f"pf_{token_id}_{secret}", hash_secret(secret))
+
+
+def hash_secret(secret: str) -> str:
+    """Return what is stored of a secret; it has 256 random bits, so a slow hash would add nothing."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class _Kept(Generic[V]):
+    """The newest entries, each for a limited time."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[str, tuple[float, V]] = OrderedDict()
+
+    def get(self, key: str) -> V | None:
+        entry = self._entries.get(key)
+        return None if entry is None or entry[0] <= self._clock() else entry[1]
+
+    def put(self, key: str, value: V) -> None:
+        with self._lock:
+            self._entries[key] = (self._clock() + self._seconds, value)
+            self._entries.move_to_end(key)
+            if len(self._entries) > MOST_ENTRIES:
+                self._entries.popitem(last=False)

@@ -1,0 +1,147 @@
+"""What is wrong with an installation, and what to do about it: the questions `paperfeed doctor` asks."""
+
+import errno
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from celery import Celery
+
+from api.queue import PRODUCER_TRANSPORT_OPTIONS
+from api.runtime import embedded
+from api.runtime.secrets import StartError, check_secrets
+from api.services.health import QUEUES, Check, read_health
+from api.settings import Settings
+from api.store import servers
+from api.store.engine import Database
+
+OLDEST_PYTHON: Final = (3, 11)
+LEAST_FREE_BYTES: Final = 200 * 1024 * 1024  # a model version and the database's log want this much at least
+LONG_QUEUE: Final = 1000  # messages; a worker takes some hundred a second
+WORKER_ANSWER_SECONDS: Final = 1.5
+
+
+def diagnose(settings: Settings, db: Database, *, now: datetime) -> Iterator[tuple[str, Check]]:
+    """Yield the name and the state of each part; each failure says what to do."""
+    yield "python", check_python()
+    yield "folder", check_folder(settings.data_dir)
+    yield "sockets", _unless_refused(lambda: embedded.prepare_folder(settings), str(settings.run_dir))
+    yield "secrets", _unless_refused(lambda: check_secrets(settings), "signing key is configured, or not needed")
+    yield "token", check_token_file(settings.data_dir / "admin.token")
+    if settings.cache_url is None or settings.broker_url is None:
+        yield "redis", check_redis_program()
+    health = read_health(settings, db, now=now)
+    yield from health.checks.items()
+    yield "port", check_port(settings, is_running=health.checks["broker"].state == "ok")
+    if health.checks["cache"].state == "ok" and settings.cache_url is not None:
+        yield "cache policy", check_cache_policy(settings.cache_url)
+    if health.checks["broker"].state == "ok":
+        yield "broker policy", check_broker_policy(settings.resolved_broker_url)
+        yield "worker", check_worker(settings.resolved_broker_url)
+
+
+def check_python() -> Check:
+    """Say whether this Python is new enough."""
+    found = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[:2] < OLDEST_PYTHON:
+        return Check("failed", f"{found}: install Python 3.11 or 3.12 and run `make install`")
+    return Check("ok", found)
+
+
+def check_folder(folder: Path) -> Check:
+    """Say whether the data folder can be written and has room."""
+    if not folder.exists():
+        return Check("degraded", f"{folder} does not exist yet: `paperfeed up` makes it")
+    probe = folder / f".doctor-{os.getpid()}"
+    try:
+        probe.write_bytes(b"x" * 4096)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        advice = "free some space" if is_full else "give this user the right to write"
+        return Check("failed", f"cannot write in {folder} ({error.strerror}): {advice}")
+    finally:
+        probe.unlink(missing_ok=True)
+    megabytes = free // (1024 * 1024)
+    if free < LEAST_FREE_BYTES:
+        return Check("failed", f"the disk under {folder} is nearly full ({megabytes} MB left): free some space")
+    return Check("ok", f"{folder}, {megabytes} MB free")
+
+
+def check_token_file(path: Path) -> Check:
+    """Say whether the admin token is there and private."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return Check("degraded", f"{path} is missing: `paperfeed up` writes it")
+    if stat.S_IMODE(mode) & 0o077:
+        return Check("failed", f"others can read {path}: chmod 600 it, or remove it and start again for a new token")
+    return Check("ok", f"{path} is readable by its owner only")
+
+
+def check_redis_program() -> Check:
+    """Say which Redis the embedded mode would start."""
+    try:
+        return Check("ok", embedded.find_redis())
+    except StartError as error:
+        return Check("failed", str(error))
+
+
+def check_port(settings: Settings, *, is_running: bool) -> Check:
+    """Say whether the API can listen, or does."""
+    where = f"{settings.host}:{settings.port}"
+    try:
+        embedded.check_port(settings.host, settings.port, wait_seconds=0.0)
+    except StartError as error:
+        return (
+            Check("ok", f"{where} is in use, by this service it seems") if is_running else Check("failed", str(error))
+        )
+    return Check("ok", f"{where} is free")
+
+
+def check_cache_policy(url: str) -> Check:
+    """Say whether the cache makes room by itself."""
+    policy = servers.read_eviction_policy(url)
+    if policy == "noeviction":
+        return Check("degraded", "the cache refuses writes when full: set `maxmemory-policy allkeys-lru` there")
+    return Check("ok", f"maxmemory-policy is {policy}")
+
+
+def check_broker_policy(url: str) -> Check:
+    """Say whether the broker could drop queued work."""
+    policy = servers.read_eviction_policy(url)
+    if policy not in {"noeviction", None}:
+        return Check("failed", f"the broker may drop queued work ({policy}): set `maxmemory-policy noeviction` there")
+    return Check("ok", "keeps every message")
+
+
+def check_worker(broker_url: str) -> Check:
+    """Say whether workers answer and keep up."""
+    celery = Celery("paperfeed-doctor", broker=broker_url, set_as_current=False)
+    celery.conf.broker_transport_options = PRODUCER_TRANSPORT_OPTIONS
+    try:
+        answers = celery.control.ping(timeout=WORKER_ANSWER_SECONDS)
+    except OSError as error:
+        return Check("failed", f"the workers cannot be asked ({type(error).__name__}): look at the broker")
+    finally:
+        celery.close()
+    waiting = sum((servers.read_queue_lengths(broker_url, QUEUES) or {}).values())
+    names = sorted(name for answer in answers or () for name in answer)
+    if not names:
+        return Check("failed", f"no worker answers, {waiting} messages wait: start one (`paperfeed up` does)")
+    if waiting > LONG_QUEUE:
+        return Check("degraded", f"{waiting} messages wait for {', '.join(names)}: raise PAPERFEED_WORKER_PROCESSES")
+    return Check("ok", f"{', '.join(names)}; {waiting} messages wait")
+
+
+def _unless_refused(check: Callable[[], None], detail: str) -> Check:
+    try:
+        check()
+    except StartError as error:
+        return Check("failed", str(error))
+    return Check("ok", detail)

@@ -1,0 +1,254 @@
+"""A reader's list: built from their events, interests and the model, else from what everybody likes and what is new."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from api.runtime.serving import Served
+from api.services.blending import (
+    CHOSEN_SHARE,
+    FRESH_EVERY,
+    alternate,
+    crowd_entries,
+    favour_categories,
+    insert_fresh,
+    unique,
+    with_falling_scores,
+)
+from api.services.judging import event_weights
+from api.services.reasons import evidence_of, explain
+from api.services.trending import Board, read_board
+from api.settings import read_settings
+from api.store.events import hidden_paper_ids, load_interactions
+from api.store.feed_codec import Entry, FeedList, Reason, ReasonKind, Source, list_of
+from api.store.feeds import FeedStore
+from api.store.list_state import stale_user_ids, write_list_seq
+from api.store.paper_changes import existing_paper_ids
+from api.store.papers import categories_of, latest_paper_ids, paper_ids_of
+from api.store.users import load_user
+from recommender.dataset import Profile, build_profile
+from recommender.domain import RankedList
+from recommender.vocabulary import UNKNOWN_ROW
+
+NOBODY: Final = 0  # the user id of lists that are the same for all readers
+NO_VERSION: Final = ""  # of lists built without a model
+CHOICE: Final = 3  # papers ranked per place of a list whose reader chose categories
+MOST_OF_CATEGORIES: Final = 2000  # newest papers of chosen categories that fill their share of a list
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """What a list of one reader is built from."""
+
+    user_id: int
+    seq: int
+    profile: Profile
+    evidence: dict[int, ReasonKind]  # how each paper of the profile got there
+    hidden: frozenset[int]
+    categories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """A list that stands in the cache, and when the last change happened that it includes."""
+
+    feed: FeedList
+    changed_at: datetime | None
+
+
+def build_list(session: Session, served: Served | None, user_id: int, *, now: datetime, size: int) -> FeedList:
+    """Return the reader's list as of the change `seq`, read before anything else."""
+    return build_lists(session, served, [user_id], now=now, size=size)[0]
+
+
+def build_lists(
+    session: Session, served: Served | None, user_ids: Sequence[int], *, now: datetime, size: int
+) -> list[FeedList]:
+    """Return the lists of several readers, ranked together: cheaper than one by one."""
+    tastes = [load_taste(session, user_id, now=now) for user_id in user_ids]
+    half_life_days = read_settings().trending_half_life_days
+    board = read_board(session, now=now, half_life_days=half_life_days)
+    ranked = _rank(served, tastes, size=size)
+    explored = _explore(served, tastes, board.fresh, size=size)
+    lists = []
+    for taste, papers, fresh in zip(tastes, ranked, explored, strict=True):
+        entries = _personal(session, served, taste, papers, fresh=fresh, size=size)
+        if len(entries) < size:
+            entries += _crowd(session, board, taste, taken=entries, size=size)
+        lists.append(
+            list_of(
+                with_falling_scores(entries[:size]),
+                user_id=taste.user_id,
+                version=NO_VERSION if served is None else served.version,
+                seq=taste.seq,
+                built_at=now,
+                hidden=taste.hidden,
+            )
+        )
+    return lists
+
+
+def build_common_list(session: Session, *, categories: tuple[str, ...] = (), now: datetime, size: int) -> FeedList:
+    """Return the list of nobody in particular: trending blended with latest."""
+    board = read_board(session, now=now, half_life_days=read_settings().trending_half_life_days)
+    taste = Taste(NOBODY, 0, _EMPTY_PROFILE, {}, frozenset(), categories)
+    entries = with_falling_scores(_crowd(session, board, taste, taken=[], size=size))
+    return list_of(entries, user_id=NOBODY, version=NO_VERSION, seq=0, built_at=now)
+
+
+def refresh_feed(
+    session: Session, feeds: FeedStore, served: Served | None, user_id: int, *, now: datetime
+) -> Refreshed | None:
+    """Write the reader's list as of now and return it; None without a cache to write it to.
+
+    The caller notes it with `note_refreshed` in a transaction of its own, so that none is open for writing while a
+    model works.
+    """
+    user = load_user(session, user_id)
+    if user is None:
+        return None
+    seen = feeds.read_hidden(user_id)
+    feed = build_list(session, served, user_id, now=now, size=read_settings().list_size)
+    return Refreshed(feed, user.last_active_at) if feeds.write_list(feed, seen=seen) else None
+
+
+def note_refreshed(session: Session, feed: FeedList) -> bool:
+    """Note which change the written list includes; False when another version answers by now."""
+    return write_list_seq(session, feed.user_id, seq=feed.seq, version=feed.version)
+
+
+def find_stale(session: Session, *, after_user_id: int = 0, limit: int) -> list[int]:
+    """Return readers whose list is older than their last change, ascending: what the sweep repairs."""
+    return stale_user_ids(session, after_user_id=after_user_id, limit=limit)
+
+
+def load_taste(session: Session, user_id: int, *, now: datetime) -> Taste:
+    """Return what is known about a reader; the change it includes is read first, so that the list is never older."""
+    user = load_user(session, user_id)
+    stored = (user.interests if user is not None else None) or {}
+    seq = 0 if user is None else user.last_seq
+    interactions = load_interactions(session, user_id)
+    seeds = np.array(sorted(paper_ids_of(session, stored.get("papers") or []).values()), dtype=np.int64)
+    profile = build_profile(
+        interactions,
+        now=now.timestamp(),
+        weights=event_weights(read_settings()),
+        terms=tuple(stored.get("terms") or ()),
+        seed_papers=seeds,
+    )
+    hidden = frozenset(hidden_paper_ids(session, user_id).tolist())
+    categories = tuple(stored.get("categories") or ())
+    return Taste(user_id, seq, profile, evidence_of(interactions, seeds), hidden, categories)
+
+
+_EMPTY_PROFILE: Final = Profile(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.int64))
+_NOTHING: Final = RankedList(np.empty(0, np.int64), np.empty(0, np.float32))
+
+
+def _can_rank(served: Served, profile: Profile) -> bool:
+    """True when the model knows at least one paper or there is a word to go by."""
+    rows = served.model.papers.rows(profile.paper_ids)
+    return bool((rows != UNKNOWN_ROW).any()) or any(term.strip() for term in profile.terms)
+
+
+def _rank(served: Served | None, tastes: Sequence[Taste], *, size: int) -> list[RankedList]:
+    """The model's lists, empty for readers it has nothing to go by."""
+    if served is None:
+        return [_NOTHING] * len(tastes)
+    known = [at for at, taste in enumerate(tastes) if _can_rank(served, taste.profile)]
+    lists = [_NOTHING] * len(tastes)
+    if known:
+        k = size * CHOICE if any(tastes[at].categories for at in known) else size
+        exclude = [np.array(sorted(tastes[at].hidden), dtype=np.int64) for at in known]
+        ranked = served.model.recommend([tastes[at].profile for at in known], k=k, exclude=exclude)
+        for at, papers in zip(known, ranked, strict=True):
+            lists[at] = papers
+    return lists
+
+
+def _explore(served: Served | None, tastes: Sequence[Taste], fresh: Sequence[int], *, size: int) -> list[list[int]]:
+    """New papers nobody has touched, the most fitting first; none for readers without a personal list."""
+    slots = size // FRESH_EVERY
+    known = [at for at, taste in enumerate(tastes) if served is not None and _can_rank(served, taste.profile)]
+    explored: list[list[int]] = [[] for _ in tastes]
+    if served is None or not fresh or not known:
+        return explored
+    candidates = np.array(fresh, dtype=np.int64)
+    exclude = [np.array(sorted(tastes[at].hidden), dtype=np.int64) for at in known]
+    profiles = [tastes[at].profile for at in known]
+    ranked = served.model.recommend(profiles, k=slots, exclude=exclude, candidates=candidates)
+    for at, papers in zip(known, ranked, strict=True):
+        explored[at] = papers.paper_ids.tolist()
+    return explored
+
+
+def _personal(
+    session: Session, served: Served | None, taste: Taste, ranked: RankedList, *, fresh: Sequence[int], size: int
+) -> list[Entry]:
+    if served is None or len(ranked) == 0:
+        return []
+    entries = _in_categories(session, served, taste, ranked, size=size)
+    there = existing_paper_ids(session, [*(entry.paper_id for entry in entries), *fresh])
+    entries = [entry for entry in entries if entry.paper_id in there][:size]
+    reasons = explain(served.model, taste.profile, taste.evidence, [entry.paper_id for entry in entries])
+    entries = [Entry(e.paper_id, e.score, e.source, reasons.get(e.paper_id, e.reason)) for e in entries]
+    new = Reason(ReasonKind.NEW)
+    slots = [Entry(paper_id, 0.0, Source.FRESH, new) for paper_id in fresh if paper_id in there]
+    return unique(insert_fresh(entries, slots), limit=size)
+
+
+def _in_categories(session: Session, served: Served, taste: Taste, ranked: RankedList, *, size: int) -> list[Entry]:
+    """The ranked papers as entries; chosen categories get their share of the places, from their newest if need be."""
+    papers = list(zip(ranked.paper_ids.tolist(), ranked.scores.tolist(), strict=True))
+    wanted = set(taste.categories)
+    inside: set[int] = set()
+    if wanted:
+        inside = _inside(session, [paper_id for paper_id, _ in papers], wanted=wanted)
+        if len(inside) < CHOSEN_SHARE * size:
+            newest = latest_paper_ids(session, categories=taste.categories, limit=MOST_OF_CATEGORIES)
+            candidates = np.array([paper_id for paper_id, _ in newest if paper_id not in inside], dtype=np.int64)
+            exclude = [np.array(sorted(taste.hidden), dtype=np.int64)]
+            [more] = served.model.recommend([taste.profile], k=size, exclude=exclude, candidates=candidates)
+            papers += zip(more.paper_ids.tolist(), more.scores.tolist(), strict=True)
+            inside.update(more.paper_ids.tolist())
+    entries = [Entry(paper_id, score, Source.PERSONAL, Reason(ReasonKind.TASTE)) for paper_id, score in papers]
+    return favour_categories(entries, chosen=[entry.paper_id in inside for entry in entries]) if wanted else entries
+
+
+def _inside(session: Session, paper_ids: list[int], *, wanted: set[str]) -> set[int]:
+    found = categories_of(session, paper_ids)
+    return {paper_id for paper_id, has in found.items() if not wanted.isdisjoint(has)}
+
+
+def _crowd(session: Session, board: Board, taste: Taste, *, taken: Sequence[Entry], size: int) -> list[Entry]:
+    """Trending blended with latest, within the reader's categories if any, for the places that are still free."""
+    free = size - len(taken)
+    without = {entry.paper_id for entry in taken}.union(taste.hidden, taste.profile.paper_ids.tolist())
+    trending = [paper_id for paper_id, _ in board.trending("week", categories=taste.categories)]
+    more = free + len(without)
+    latest = [paper_id for paper_id, _ in latest_paper_ids(session, categories=taste.categories, limit=more)]
+    reasons = _category_reasons(board, trending, taste.categories)
+    best = taken[-1].score if taken else 1.0
+    entries = alternate(
+        crowd_entries(trending, source=Source.TRENDING, best=best, reasons=reasons),
+        crowd_entries(latest, source=Source.LATEST, best=best, reasons=_newness(latest, taste.categories)),
+    )
+    return unique(entries, without=without, limit=free)
+
+
+def _category_reasons(board: Board, papers: Sequence[int], wanted: tuple[str, ...]) -> dict[int, Reason]:
+    """`trending in` the chosen category that a paper has, else in its first one."""
+    reasons = {}
+    for paper_id in papers:
+        has = board.categories.get(paper_id) or [""]
+        named = next((category for category in wanted if category in has), has[0])
+        reasons[paper_id] = Reason(ReasonKind.TRENDING, text=named)
+    return reasons
+
+
+def _newness(papers: Sequence[int], wanted: tuple[str, ...]) -> dict[int, Reason]:
+    return dict.fromkeys(papers, Reason(ReasonKind.NEW, text="your categories")) if wanted else {}

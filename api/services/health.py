@@ -1,0 +1,152 @@
+"""Whether requests can be served, and what an operator should know about each part."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from api import queue
+from api.settings import Settings
+from api.store import facts, servers
+from api.store.engine import Database
+from api.store.migrate import is_current
+from api.store.state import read_state
+
+log = logging.getLogger(__name__)
+
+State = Literal["ok", "degraded", "failed"]
+SECONDS_A_DAY: Final = 86_400
+SECONDS_AN_HOUR: Final = 3_600
+QUEUES: Final = (queue.EVENTS_QUEUE, queue.TRAIN_QUEUE, queue.MAIL_QUEUE)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The state of one part; `failed` on a needed part means that requests cannot be served."""
+
+    state: State
+    detail: str
+    is_needed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """All checks and what follows from them."""
+
+    checks: Mapping[str, Check]
+
+    @property
+    def can_serve(self) -> bool:
+        """True while every needed part works."""
+        return not any(check.is_needed and check.state == "failed" for check in self.checks.values())
+
+    @property
+    def status(self) -> str:
+        """`ok`, `degraded` or `unavailable`."""
+        if not self.can_serve:
+            return "unavailable"
+        return "ok" if all(check.state == "ok" for check in self.checks.values()) else "degraded"
+
+
+def read_health(settings: Settings, db: Database, *, now: datetime) -> Health:
+    """Ask every part for its state; never raises."""
+    checks = {
+        "cache": _server("cache", settings.resolved_cache_url, "lists are built from the database instead"),
+        "broker": _server("broker", settings.resolved_broker_url, "lists follow late, training waits"),
+    }
+    try:
+        db.ping()
+        checks["database"] = Check("ok", "answers", is_needed=True)
+        checks |= _stored(settings, db, now=now)
+    except SQLAlchemyError as error:
+        log.warning("database check failed", extra={"error": type(error).__name__})
+        checks["database"] = Check("failed", _first_line(error), is_needed=True)
+    return Health(checks)
+
+
+def read_gauges(settings: Settings, db: Database, *, now: datetime) -> dict[str, float]:
+    """Return what a monitor wants to watch beside the counters; a part that is away leaves its values out."""
+    lengths = servers.read_queue_lengths(settings.resolved_broker_url, QUEUES)
+    gauges = {f"queue_length_{name}": float(length) for name, length in (lengths or {}).items()}
+    gauges["broker_up"] = float(lengths is not None)
+    gauges["cache_up"] = float(servers.ping_server(settings.resolved_cache_url) is None)
+    try:
+        with db.read() as session:
+            found = facts.read_facts(session)
+    except SQLAlchemyError:
+        return gauges | {"database_up": 0.0}
+    gauges |= {"database_up": 1.0, "stale_lists": float(found.stale_lists)}
+    if found.model_created_at:
+        gauges["model_age_seconds"] = (now - found.model_created_at).total_seconds()
+    if found.newest_paper_at:
+        gauges["newest_paper_age_seconds"] = (now - found.newest_paper_at).total_seconds()
+    return gauges
+
+
+def _server(name: str, url: str, meanwhile: str) -> Check:
+    problem = servers.ping_server(url)
+    return Check("ok", "answers") if problem is None else Check("degraded", f"{name} is away, {meanwhile}: {problem}")
+
+
+def _stored(settings: Settings, db: Database, *, now: datetime) -> dict[str, Check]:
+    if not is_current(db):
+        return {"migrations": Check("failed", "tables of another version: run `paperfeed migrate`", is_needed=True)}
+    with db.read() as session:
+        found = facts.read_facts(session)
+        first_start = read_state(session, "first_start") or {}
+        demonstration = read_state(session, "demonstration") or {}
+    return {
+        "migrations": Check("ok", "tables are of this version", is_needed=True),
+        "model": check_model(settings, found, now=now),
+        "sources": check_sources(
+            settings,
+            found,
+            is_meant_empty=bool(first_start.get("empty")),
+            is_demonstration=bool(demonstration.get("loaded")),
+            now=now,
+        ),
+    }
+
+
+def check_model(settings: Settings, found: facts.Facts, *, now: datetime) -> Check:
+    """Say whether a model answers and how old it is."""
+    if found.serving_version is None or found.model_created_at is None:
+        run = f"a training run is {found.run_state}" if found.run_state else "run `paperfeed train`"
+        return Check("degraded", f"no model yet, feeds show trending and latest papers: {run}")
+    age = _age(found.model_created_at, now)
+    days = (now - found.model_created_at).total_seconds() / SECONDS_A_DAY
+    if days > settings.model_old_days:
+        return Check("degraded", f"{found.serving_version} is {age} old: run `paperfeed train`")
+    return Check("ok", f"{found.serving_version} is {age} old")
+
+
+def check_sources(
+    settings: Settings, found: facts.Facts, *, is_meant_empty: bool, is_demonstration: bool, now: datetime
+) -> Check:
+    """Say whether there are papers to list and how old the newest is."""
+    if not found.has_papers:
+        if is_meant_empty:
+            return Check("degraded", "no papers, as asked for with --empty: load some with `paperfeed ingest`")
+        return Check("failed", "no papers yet: wait for the first start, or `paperfeed ingest FILE`", is_needed=True)
+    kind = "a generated demonstration (`paperfeed demo remove` ends it)" if is_demonstration else "papers"
+    if found.newest_paper_at is None:
+        return Check("ok", f"{kind}, without dates", is_needed=True)
+    days = (now - found.newest_paper_at).total_seconds() / SECONDS_A_DAY
+    state: State = "degraded" if is_demonstration or days > settings.source_old_days else "ok"
+    return Check(state, f"{kind}, the newest is {_age(found.newest_paper_at, now)} old", is_needed=True)
+
+
+def _age(then: datetime, now: datetime) -> str:
+    seconds = max((now - then).total_seconds(), 0.0)
+    if seconds >= 2 * SECONDS_A_DAY:
+        return f"{seconds / SECONDS_A_DAY:.0f} days"
+    if seconds >= 2 * SECONDS_AN_HOUR:
+        return f"{seconds / SECONDS_AN_HOUR:.0f} hours"
+    return f"{seconds / 60:.0f} minutes"
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,0 +1,87 @@
+"""Why a paper is in a list: found from the model's explanation, told in one short sentence."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.store.feed_codec import PAPER_REASONS, Reason, ReasonKind
+from recommender.dataset import Profile
+from recommender.domain import EventKind, Interactions
+from recommender.hybrid import Hybrid
+
+LONGEST_TITLE: Final = 80  # characters of a title in a reason
+NO_TERM: Final = -1
+_KEEPING: Final = (EventKind.SAVE, EventKind.UPVOTE)
+_SENTENCES: Final = {
+    ReasonKind.TASTE: "close to what you read",
+    ReasonKind.SAVED: "because you saved “{}”",
+    ReasonKind.OPENED: "because you read “{}”",
+    ReasonKind.CHOSEN: "because you chose “{}”",
+    ReasonKind.TERM: "matches your term “{}”",
+    ReasonKind.TRENDING: "trending in {}",
+    ReasonKind.NEW: "new in {}",
+}
+_WITHOUT_NAME: Final = {
+    ReasonKind.SAVED: "because of a paper you saved",
+    ReasonKind.OPENED: "because of a paper you read",
+    ReasonKind.CHOSEN: "because of a paper you chose",
+    ReasonKind.TERM: "matches your terms",
+    ReasonKind.TRENDING: "trending",
+    ReasonKind.NEW: "new",
+}
+
+
+def evidence_of(interactions: Interactions, seeds: NDArray[np.int64]) -> dict[int, ReasonKind]:
+    """Return how each paper came into a reader's profile: named as an interest, opened, or kept, the strongest wins."""
+    evidence = dict.fromkeys(seeds.tolist(), ReasonKind.CHOSEN)
+    kept = np.isin(interactions.kinds, [int(kind) for kind in _KEEPING])
+    opened: list[int] = np.unique(interactions.paper_ids[~kept]).tolist()
+    saved: list[int] = np.unique(interactions.paper_ids[kept]).tolist()
+    for paper_id in opened:
+        evidence.setdefault(paper_id, ReasonKind.OPENED)
+    evidence.update(dict.fromkeys(saved, ReasonKind.SAVED))
+    return evidence
+
+
+def explain(
+    model: Hybrid, profile: Profile, evidence: Mapping[int, ReasonKind], paper_ids: Sequence[int]
+) -> dict[int, Reason]:
+    """Return the reason of each paper for which the model finds one: the history paper or the term that says most."""
+    ids = np.array(paper_ids, dtype=np.int64)
+    terms = [term for term in profile.terms if term.strip()]
+    history = Profile(profile.paper_ids, profile.weights, profile.disliked_paper_ids)
+    wishes = Profile(profile.paper_ids[:0], profile.weights[:0], profile.disliked_paper_ids, profile.terms)
+    reasons: dict[int, Reason] = {}
+    strengths = np.zeros(len(ids), dtype=np.float32)
+    if len(profile.paper_ids):
+        found = model.explain(history, ids)
+        strengths = found.strength
+        for paper_id, because in zip(paper_ids, found.because_paper_ids.tolist(), strict=True):
+            if because in evidence:
+                reasons[paper_id] = Reason(evidence[because], paper_id=because)
+    if terms:
+        found = model.explain(wishes, ids)
+        for at, (paper_id, term) in enumerate(zip(paper_ids, found.because_term.tolist(), strict=True)):
+            is_stronger = paper_id not in reasons or found.strength[at] > strengths[at]
+            if term != NO_TERM and is_stronger:
+                reasons[paper_id] = Reason(ReasonKind.TERM, text=profile.terms[term])
+    return reasons
+
+
+def named_papers(reasons: Sequence[Reason]) -> set[int]:
+    """Return the papers whose titles are needed to tell these reasons."""
+    return {reason.paper_id for reason in reasons if reason.kind in PAPER_REASONS}
+
+
+def tell(reason: Reason, titles: Mapping[int, str]) -> str:
+    """Return the reason as a sentence."""
+    name = titles.get(reason.paper_id, "") if reason.kind in PAPER_REASONS else reason.text
+    if not name:
+        return _WITHOUT_NAME.get(reason.kind, _SENTENCES[reason.kind])
+    return _SENTENCES[reason.kind].format(_short(name))
+
+
+def _short(title: str) -> str:
+    return title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1].rstrip() + "…"

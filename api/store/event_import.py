@@ -1,0 +1,113 @@
+"""Bulk writing of history: a few statements for thousands of rows, on either database."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from api.store.engine import Database
+from api.store.library import time_or_start
+from api.store.tables import Event, LibraryItem
+from api.store.upsert import insert_into
+from recommender.domain import EventKind
+
+# user_id, event_id, kind, paper_id, occurred_at, received_at, value, payload_hash; times in microseconds
+ImportRow: TypeAlias = tuple[int, str, int, int, int | None, int, float | None, str]
+
+_SQLITE: Final = (
+    "INSERT INTO events"
+    " (user_id, event_id, kind, paper_id, occurred_at, received_at, value, payload_hash, is_import)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO NOTHING"
+)
+_POSTGRESQL: Final = (
+    "INSERT INTO events"
+    " (user_id, event_id, kind, paper_id, occurred_at, received_at, value, payload_hash, is_import)"
+    " SELECT *, TRUE FROM unnest(%s::bigint[], %s::varchar[], %s::smallint[], %s::bigint[], %s::bigint[],"
+    " %s::bigint[], %s::float8[], %s::varchar[]) ON CONFLICT DO NOTHING"
+)
+_SQLITE_ACTIVE: Final = (
+    "UPDATE users SET last_active_at = ?2 WHERE user_id = ?1 AND (last_active_at IS NULL OR last_active_at < ?2)"
+)
+_POSTGRESQL_ACTIVE: Final = (
+    "UPDATE users SET last_active_at = new.active FROM unnest(%s::bigint[], %s::bigint[]) AS new (reader, active)"
+    " WHERE user_id = new.reader AND (last_active_at IS NULL OR last_active_at < new.active)"
+)
+
+# A synced commit for each chunk would take most of the time; `end_bulk` syncs once for all. The log may grow to 16 MB
+# between checkpoints: longer ones would be felt by whoever has to move them into the database.
+_SQLITE_BULK: Final = ("PRAGMA synchronous=NORMAL", "PRAGMA wal_autocheckpoint=4000")
+
+
+def begin_bulk(database: Database) -> None:
+    """Let this process write many chunks without waiting for the disk each time; commits stay atomic."""
+    if database.is_sqlite:
+        sa.event.listen(database.engine, "connect", _relax)
+        database.engine.dispose()
+
+
+def end_bulk(database: Database) -> None:
+    """Wait until all that was written is on the disk."""
+    if database.is_sqlite:
+        # Outside of a transaction: a checkpoint begins with syncing the whole log.
+        with contextlib.closing(database.engine.raw_connection()) as connection:
+            connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def append_history(session: Session, rows: Sequence[ImportRow]) -> int:
+    """Append the rows whose (user_id, event_id) is new; return how many those were."""
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        return connection.exec_driver_sql(_SQLITE, list(rows)).rowcount
+    return connection.exec_driver_sql(_POSTGRESQL, tuple(map(list, zip(*rows, strict=True)))).rowcount
+
+
+def project_history(session: Session, *, after_event_pk: int) -> None:
+    """Fold saves and unsaves that came after an event into the library; folding one twice changes nothing."""
+    newest_first = (time_or_start(Event.occurred_at).desc(), Event.event_pk.desc())
+    place = sa.func.row_number().over(partition_by=(Event.user_id, Event.paper_id), order_by=newest_first)
+    changes = (
+        sa.select(Event.user_id, Event.paper_id, Event.kind, Event.occurred_at, Event.event_pk, place.label("place"))
+        .where(Event.event_pk > after_event_pk, Event.kind.in_([int(EventKind.SAVE), int(EventKind.UNSAVE)]))
+        .subquery()
+    )
+    is_save = changes.c.kind == int(EventKind.SAVE)
+    latest = sa.select(
+        changes.c.user_id,
+        changes.c.paper_id,
+        is_save,
+        sa.case((is_save, changes.c.occurred_at)),
+        changes.c.occurred_at,
+        changes.c.event_pk,
+    ).where(changes.c.place == 1)
+    fields = ("is_saved", "saved_at", "changed_at", "changed_pk")
+    statement = insert_into(session, LibraryItem).from_select(["user_id", "paper_id", *fields], latest)
+    new = statement.excluded
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["user_id", "paper_id"],
+            set_={name: new[name] for name in fields},
+            where=sa.tuple_(time_or_start(new.changed_at), new.changed_pk)
+            > sa.tuple_(time_or_start(LibraryItem.changed_at), LibraryItem.changed_pk),
+        )
+    )
+
+
+def raise_last_active(session: Session, active: Mapping[int, int]) -> None:
+    """Move each reader's time of last activity forward to these microseconds, never back."""
+    connection = session.connection()
+    rows = sorted(active.items())
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_SQLITE_ACTIVE, rows)
+    else:
+        connection.exec_driver_sql(_POSTGRESQL_ACTIVE, tuple(map(list, zip(*rows, strict=True))))
+
+
+def _relax(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    for pragma in _SQLITE_BULK:
+        cursor.execute(pragma)
+    cursor.close()

@@ -1,0 +1,70 @@
+"""Readers."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from api.store.tables import User
+from api.store.upsert import insert_into
+
+IDS_PER_STATEMENT: Final = 1000
+
+
+def find_user_id(session: Session, external_user: str) -> int | None:
+    """Return the reader known under this id, None when there is none."""
+    return session.execute(sa.select(User.user_id).where(User.external_id == external_user)).scalar_one_or_none()
+
+
+def find_user_ids(session: Session, external_users: Collection[str]) -> dict[str, int]:
+    """Return the readers known under these ids."""
+    found: dict[str, int] = {}
+    wanted = sorted(external_users)
+    for start in range(0, len(wanted), IDS_PER_STATEMENT):
+        part = wanted[start : start + IDS_PER_STATEMENT]
+        query = sa.select(User.external_id, User.user_id).where(User.external_id.in_(part))
+        found |= {row.external_id: row.user_id for row in session.execute(query)}
+    return found
+
+
+def load_user(session: Session, user_id: int) -> User | None:
+    """Return the reader's row."""
+    return session.get(User, user_id)
+
+
+def ensure_users(
+    session: Session, external_users: Collection[str], *, now: datetime, is_demo: bool = False
+) -> tuple[dict[str, int], int]:
+    """Return the reader of each id and how many of them were created here."""
+    found = find_user_ids(session, external_users)
+    missing = sorted(set(external_users) - found.keys())  # sorted: two writers never wait for each other in a circle
+    if not missing:
+        return found, 0
+    rows = [_new_row(external_id, now=now, is_demo=is_demo) for external_id in missing]
+    statement = insert_into(session, User).on_conflict_do_nothing().returning(User.user_id)
+    created = len(session.connection().execute(statement, rows).all())
+    return found | find_user_ids(session, missing), created
+
+
+def touch_users(session: Session, user_ids: Collection[int], *, now: datetime) -> None:
+    """Note that these readers were active."""
+    session.execute(sa.update(User).where(User.user_id.in_(user_ids)).values(last_active_at=now))
+
+
+def advance_users(session: Session, user_ids: Collection[int], *, now: datetime) -> None:
+    """Note a change that these readers' lists must follow."""
+    session.execute(
+        sa.update(User).where(User.user_id.in_(user_ids)).values(last_seq=User.last_seq + 1, last_active_at=now)
+    )
+
+
+def write_interests(session: Session, user_id: int, interests: dict[str, Any], *, now: datetime) -> None:
+    """Replace a reader's interests."""
+    session.execute(sa.update(User).where(User.user_id == user_id).values(interests=interests))
+    advance_users(session, [user_id], now=now)
+
+
+def _new_row(external_id: str, *, now: datetime, is_demo: bool) -> dict[str, Any]:
+    return {"external_id": external_id, "created_at": now, "last_seq": 0, "list_seq": 0, "is_demo": is_demo}

@@ -1,0 +1,240 @@
+"""From an event log to confidence: weights, decay, caps, and what cancels what."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.domain import Csr, EventKind, Floats, Ids, Interactions, PaperTexts, Rows, Times
+from recommender.sparse import csr_of
+from recommender.vocabulary import UNKNOWN_ROW, Vocabulary
+
+SECONDS_PER_DAY = 86_400.0
+SECONDS_PER_MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class WeightConfig:
+    """What one event of each kind says about a reader's liking; only ratios matter."""
+
+    impression: float = 0.0
+    click: float = 1.0
+    save: float = 3.0
+    upvote: float = 2.0
+    read_per_minute: float = 0.5
+    read_cap: float = 2.0
+    seed_paper: float = 2.0  # a paper named as an interest, without an event
+    half_life_days: float = 365.0
+    cap: float = 5.0  # the most one pair can weigh, whatever happened how often
+
+    def to_json(self) -> dict[str, float]:
+        """The fields as plain JSON."""
+        return {field.name: float(getattr(self, field.name)) for field in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Confidence of readers in papers, with what is written about the papers."""
+
+    users: Vocabulary
+    papers: Vocabulary
+    user_items: Csr  # (users, papers) float32, positive, column indices ascending
+    dislikes: Csr  # (users, papers) float32, 1 where the reader dismissed
+    texts: PaperTexts  # aligned to papers
+    times: Times  # (user_items.nnz,) latest event of the pair, NaN unknown
+
+    def fingerprint(self) -> str:
+        """A sha256 over everything a fit can see."""
+        digest = hashlib.sha256()
+        matrices = (self.user_items, self.dislikes)
+        arrays = [array for m in matrices for array in (m.indptr, m.indices, m.data)]
+        named = (self.users.in_row_order, self.papers.in_row_order, self.times, self.texts.published_at)
+        for array in (*named, *arrays):
+            digest.update(f"{array.dtype}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        for text in self.texts.joined():
+            digest.update(text.encode())
+            digest.update(b"\0")
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is known about one reader, enough to fold them in."""
+
+    paper_ids: Ids  # (n,) liked, ascending
+    weights: Floats  # (n,) positive
+    disliked_paper_ids: Ids  # (m,)
+    terms: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing can be ranked from it."""
+        return len(self.paper_ids) == 0 and not any(term.strip() for term in self.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """One line per (user, paper) pair that carries a liking or a dislike."""
+
+    keys: NDArray[np.int64]  # (pairs,) user row * papers + paper row, ascending
+    weights: Floats  # (pairs,) 0 where only the dislike counts
+    is_disliked: NDArray[np.bool_]
+    latest: Times
+
+
+def build_dataset(interactions: Interactions, texts: PaperTexts, *, now: float, weights: WeightConfig) -> Dataset:
+    """The dataset of a log; papers are those of the log and of the texts together."""
+    users = Vocabulary.build(interactions.user_ids)
+    papers = _union(texts.paper_ids, interactions.paper_ids)
+    keys = users.rows(interactions.user_ids).astype(np.int64) * max(len(papers), 1)
+    keys += papers.rows(interactions.paper_ids)
+    pairs = _weigh(keys, interactions, now=now, weights=weights)
+    shape = (len(users), len(papers))
+    liked = pairs.weights > 0
+    return Dataset(
+        users=users,
+        papers=papers,
+        user_items=_matrix(pairs.keys[liked], pairs.weights[liked], shape),
+        dislikes=_matrix(pairs.keys[pairs.is_disliked], np.ones(int(pairs.is_disliked.sum()), np.float32), shape),
+        texts=_align(texts, papers),
+        times=pairs.latest[liked],
+    )
+
+
+def build_profile(
+    interactions: Interactions,
+    *,
+    now: float,
+    weights: WeightConfig,
+    terms: Iterable[str] = (),
+    seed_papers: Ids | None = None,
+) -> Profile:
+    """One reader's state from their events; the arithmetic is that of `build_dataset`."""
+    seeds = np.asarray([] if seed_papers is None else seed_papers)
+    papers = _union(interactions.paper_ids, seeds)
+    keys = papers.rows(interactions.paper_ids).astype(np.int64)
+    pairs = _weigh(keys, interactions, now=now, weights=weights)
+    confidence = np.zeros(len(papers), dtype=np.float32)
+    confidence[papers.rows(seeds)] = weights.seed_paper
+    liked = pairs.weights > 0
+    confidence[pairs.keys[liked]] = pairs.weights[liked]
+    disliked = pairs.keys[pairs.is_disliked]
+    confidence[disliked] = 0.0
+    rows = np.flatnonzero(confidence)
+    return Profile(papers.ids(rows), confidence[rows], papers.ids(disliked), tuple(terms))
+
+
+def _weigh(keys: NDArray[np.int64], events: Interactions, *, now: float, weights: WeightConfig) -> _Pairs:
+    """The state of each pair after its whole history."""
+    order = _history_order(keys, events.occurred_at)
+    keys, kinds = keys[order], events.kinds[order]
+    times, values = events.occurred_at[order], events.values[order]
+    pairs, pair_of = np.unique(keys, return_inverse=True)
+    decay = _decay(times, now=now, half_life_days=weights.half_life_days)
+    count = len(pairs)
+
+    saved, saved_at = _switch(kinds, pair_of, count, on=EventKind.SAVE, off=EventKind.UNSAVE)
+    voted, voted_at = _switch(kinds, pair_of, count, on=EventKind.UPVOTE, off=EventKind.UNVOTE)
+    hidden, hidden_at = _switch(kinds, pair_of, count, on=EventKind.DISMISS, off=EventKind.UNDISMISS)
+    total = np.zeros(count)
+    total[saved] += weights.save * decay[saved_at[saved]]
+    total[voted] += weights.upvote * decay[voted_at[voted]]
+    # Repeated clicks and impressions say no more than the latest one does.
+    for kind, weight in ((EventKind.CLICK, weights.click), (EventKind.IMPRESSION, weights.impression)):
+        total += _largest(kinds == kind, weight * decay, pair_of, count)
+    minutes = np.nan_to_num(values, nan=0.0).clip(0.0) / SECONDS_PER_MINUTE
+    reading = (kinds == EventKind.READ) * weights.read_per_minute * minutes * decay
+    total += np.minimum(np.bincount(pair_of, weights=reading, minlength=count), weights.read_cap)
+
+    # What came last wins: a paper saved after it was dismissed is liked again.
+    kept_at = np.maximum(np.where(saved, saved_at, -1), np.where(voted, voted_at, -1))
+    disliked = hidden & (hidden_at > kept_at)
+    total[disliked] = 0.0
+    confidence = np.minimum(total, weights.cap).astype(np.float32)
+    return _Pairs(pairs, confidence, disliked, _latest(times, pair_of, count))
+
+
+def _history_order(keys: NDArray[np.int64], occurred_at: Times) -> NDArray[np.intp]:
+    """Positions ordered by pair, then time; an event of unknown time follows its predecessor in the log."""
+    by_pair = np.argsort(keys, kind="stable")
+    times = occurred_at[by_pair].copy()
+    sorted_keys = keys[by_pair]
+    unknown = np.isnan(times)
+    starts = np.ones(len(times), dtype=bool)
+    starts[1:] = sorted_keys[1:] != sorted_keys[:-1]
+    times[unknown & starts] = -np.inf
+    source = np.where(unknown & ~starts, 0, np.arange(len(times)))
+    times = times[np.maximum.accumulate(source)] if len(times) else times
+    within = np.lexsort((np.arange(len(times)), times, sorted_keys))
+    return by_pair[within]
+
+
+def _switch(
+    kinds: NDArray[np.uint8], pair_of: NDArray[np.intp], count: int, *, on: EventKind, off: EventKind
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """For each pair: is it switched on at the end, and at which position of the ordered log."""
+    at = np.flatnonzero((kinds == on) | (kinds == off))
+    last = np.full(count, -1, dtype=np.int64)
+    last[pair_of[at]] = at  # positions ascend, so the last assignment is the latest event
+    is_on = last >= 0
+    is_on[is_on] = kinds[last[is_on]] == on
+    return is_on, last
+
+
+def _largest(chosen: NDArray[np.bool_], values: Times, pair_of: NDArray[np.intp], count: int) -> Times:
+    out = np.zeros(count)
+    np.maximum.at(out, pair_of[chosen], values[chosen])
+    return out
+
+
+def _latest(times: Times, pair_of: NDArray[np.intp], count: int) -> Times:
+    latest = np.full(count, -np.inf)
+    known = ~np.isnan(times)
+    np.maximum.at(latest, pair_of[known], times[known])
+    return np.where(np.isinf(latest), np.nan, latest)
+
+
+def _decay(times: Times, *, now: float, half_life_days: float) -> Times:
+    """1 for now, the future and unknown times; a half after each half-life."""
+    age_days = np.maximum(now - times, 0.0) / SECONDS_PER_DAY
+    return np.where(np.isnan(times), 1.0, np.exp2(-np.nan_to_num(age_days) / half_life_days))
+
+
+def _matrix(keys: NDArray[np.int64], data: Floats, shape: tuple[int, int]) -> Csr:
+    """Keys ascend, so rows and columns come out sorted and nothing is summed."""
+    columns = max(shape[1], 1)
+    counts = np.bincount(keys // columns, minlength=shape[0])
+    indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    if len(keys) < np.iinfo(np.int32).max:
+        return csr_of(data, (keys % columns).astype(np.int32), indptr.astype(np.int32), shape)
+    return csr_of(data, keys % columns, indptr, shape)
+
+
+def _union(first: Ids, second: Ids) -> Vocabulary:
+    if len(first) == 0 or len(second) == 0:
+        return Vocabulary.build(first if len(first) else second)
+    return Vocabulary.build(np.concatenate([np.unique(first), np.unique(second)]))
+
+
+def _align(texts: PaperTexts, papers: Vocabulary) -> PaperTexts:
+    """Texts in vocabulary order, empty where nothing is written; the last text of a repeated id counts."""
+    rows: Rows = papers.rows(texts.paper_ids)
+    source = np.full(len(papers), UNKNOWN_ROW, dtype=np.int64)
+    source[rows] = np.arange(len(rows))
+    known = source >= 0
+    published = np.full(len(papers), np.nan)
+    published[known] = texts.published_at[source[known]]
+
+    def column(values: list[str]) -> list[str]:
+        return [values[at] if at >= 0 else "" for at in source]
+
+    return PaperTexts(
+        papers.in_row_order,
+        column(texts.titles),
+        column(texts.summaries),
+        column(texts.keywords),
+        published,
+    )

@@ -1,0 +1,94 @@
+"""A hybrid on disk."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recommender.als import AlsFactors
+from recommender.artifact import MANIFEST, ArtifactError, Json, load_arrays, save_arrays
+from recommender.config import HybridConfig
+from recommender.content import ContentMap
+from recommender.hybrid_fit import Parts
+from recommender.items import ItemWeights
+from recommender.sparse import csr_of
+from recommender.text import Arrays, TfidfEncoder
+from recommender.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from recommender.hybrid import Hybrid
+
+
+def save(model: "Hybrid", directory: Path) -> None:
+    """Write the arrays and the manifest of a model."""
+    arrays: Arrays = {
+        "paper_ids": model.papers.in_row_order,
+        "paper_by_id": model.papers.by_id,
+        "warm_rows": model.warm_rows,
+        "item_factors": model.factors.item_factors,
+        "gram": model.factors.gram,
+        "features_data": model.features.data,
+        "features_indices": model.features.indices.astype(np.int32),
+        "features_indptr": model.features.indptr.astype(np.int32),
+        "coords": model.coords,
+        "text_factors": model.text_factors,
+        "popularity": model.popularity,
+        "published_at": model.published_at,
+    }
+    if model.encoder is not None:
+        arrays |= model.encoder.to_arrays()
+    if model.items is not None:
+        arrays |= model.items.to_arrays()
+    if model.content is not None:
+        arrays |= model.content.to_arrays()
+    config: dict[str, Json] = {**model.config.to_json()}
+    facts: dict[str, Json] = {
+        "kind": "hybrid",
+        "config": config,
+        "dataset_fingerprint": model.fingerprint,
+        "weight_unit": model.weight_unit,
+        "notes": list(model.notes),
+        "terms": int(model.features.shape[1]),
+    }
+    save_arrays(directory, arrays, facts=facts)
+
+
+def load_parts(directory: Path, *, mmap: bool) -> Parts:
+    """The fields of the model that was saved here."""
+    arrays, manifest = load_arrays(directory, mmap=mmap)
+    try:
+        return _parts(arrays, manifest)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(directory / MANIFEST, f"the manifest does not describe a hybrid ({error})") from error
+
+
+def _parts(arrays: Arrays, manifest: dict[str, Json]) -> Parts:
+    stored, notes = manifest["config"], manifest["notes"]
+    unit, terms = manifest["weight_unit"], manifest["terms"]
+    if not (isinstance(stored, dict) and isinstance(notes, list)):
+        raise TypeError("config or notes")
+    if not (isinstance(unit, float) and isinstance(terms, int)):
+        raise TypeError("weight_unit or terms")
+    config = HybridConfig.from_json(stored)
+    papers = Vocabulary(arrays["paper_ids"], arrays["paper_by_id"].view(np.intp))
+    shape = (len(papers), terms)
+    indices, indptr = arrays["features_indices"].view(np.int32), arrays["features_indptr"].view(np.int32)
+    return Parts(
+        config=config,
+        papers=papers,
+        warm_rows=arrays["warm_rows"].view(np.int32),
+        factors=AlsFactors(
+            arrays["item_factors"].view(np.float32), arrays["gram"].view(np.float32), config.l2, config.alpha
+        ),
+        items=ItemWeights.from_arrays(arrays) if "items_data" in arrays else None,
+        encoder=TfidfEncoder.from_arrays(arrays) if "text_idf" in arrays else None,
+        content=ContentMap.from_arrays(arrays) if "content_theta" in arrays else None,
+        features=csr_of(arrays["features_data"], indices, indptr, shape),
+        coords=arrays["coords"].view(np.float32),
+        text_factors=arrays["text_factors"].view(np.float32),
+        popularity=arrays["popularity"].view(np.float32),
+        published_at=arrays["published_at"].view(np.float64),
+        weight_unit=unit,
+        fingerprint=str(manifest["dataset_fingerprint"]),
+        notes=tuple(str(note) for note in notes),
+    )

@@ -1,0 +1,52 @@
+"""An answer never comes before its commit."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+
+from api.runtime.state import Runtime
+from api.store.tables import Event, Token
+from tests.api.routes.conftest import count_rows
+from tests.api.routes.test_events import make_event
+
+
+def break_commits(runtime: Runtime) -> None:
+    """Let every commit of the application fail, as on a full disk."""
+
+    def fail(_connection: sa.Connection) -> None:
+        raise sa.exc.OperationalError("COMMIT", {}, Exception("database or disk is full"))
+
+    sa.event.listen(runtime.db.engine, "commit", fail)
+
+
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/admin/tokens"])
+def test_a_failing_commit_is_never_answered_with_success(
+    client: TestClient, as_ada: dict[str, str], papers: list[str], runtime: Runtime, path: str
+) -> None:
+    tokens = count_rows(runtime.db, Token)
+    body: dict[str, Any] = {"events": [make_event(papers[0])]} if path == "/v1/events" else {"scopes": ["read"]}
+    break_commits(runtime)
+    response = client.post(path, json=body, headers=as_ada)
+    assert response.status_code == 503
+    assert response.headers["retry-after"]
+    assert count_rows(runtime.db, Event) == 0
+    assert count_rows(runtime.db, Token) == tokens
+
+
+def test_a_known_token_and_reader_cost_no_statement(
+    client: TestClient, as_ada: dict[str, str], papers: list[str], runtime: Runtime
+) -> None:
+    client.post("/v1/events", json={"events": [make_event(papers[0])]}, headers=as_ada)
+    client.get("/v1/me/interests", headers=as_ada)
+    sent: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if "FROM users" in statement or "FROM tokens" in statement:  # others of this process may look for models
+            sent.append(statement)
+
+    sa.event.listen(runtime.db.engine, "before_cursor_execute", note)
+    assert client.get("/v1/me/interests", headers=as_ada).status_code == 200
+    assert len(sent) == 1
+    assert "interests" in sent[0]

@@ -1,0 +1,248 @@
+"""POST /v1/events over HTTP."""
+
+import json
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+
+from api.runtime.state import Runtime
+from api.store.engine import Database
+from api.store.tables import Event, User
+from tests.api.routes.conftest import count_rows
+
+Post = Callable[[list[Any]], list[dict[str, Any]]]
+
+
+def make_event(paper_id: str, kind: str = "save", **fields: Any) -> dict[str, Any]:
+    """Return an event that is fine."""
+    occurred_at = datetime.now(UTC).isoformat()
+    return {"id": str(uuid.uuid4()), "kind": kind, "paper_id": paper_id, "occurred_at": occurred_at} | fields
+
+
+@pytest.fixture
+def post(client: TestClient, as_ada: dict[str, str]) -> Post:
+    """Return a function that posts events and returns their results."""
+
+    def send(events: list[Any]) -> list[dict[str, Any]]:
+        response = client.post(
+            "/v1/events", content=json.dumps({"events": events}), headers=as_ada | {"Content-Type": "application/json"}
+        )
+        assert response.status_code == 202, response.text
+        results: list[dict[str, Any]] = response.json()["results"]
+        return results
+
+    return send
+
+
+def test_an_event_is_accepted_and_stored(post: Post, papers: list[str], database: Database) -> None:
+    event = make_event(papers[0])
+    assert post([event]) == [{"id": event["id"], "status": "accepted"}]
+    assert count_rows(database, Event) == 1
+
+
+def test_a_replayed_event_changes_nothing(post: Post, papers: list[str], database: Database) -> None:
+    event = make_event(papers[0])
+    post([event])
+    with database.read() as session:
+        before = session.execute(sa.select(User.last_seq)).scalar_one()
+    assert post([event, event]) == [{"id": event["id"], "status": "duplicate"}] * 2
+    assert count_rows(database, Event) == 1
+    with database.read() as session:
+        assert session.execute(sa.select(User.last_seq)).scalar_one() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "click"},
+        {"paper_id": "2401.00002"},
+        {"occurred_at": "2026-01-01T00:00:00Z"},
+        {"position": 3},
+        {"value": 1.5},
+        {"slate": "another"},
+    ],
+)
+def test_the_same_id_with_another_body_is_a_conflict(post: Post, papers: list[str], change: dict[str, Any]) -> None:
+    event = make_event(papers[0])
+    post([event])
+    (result,) = post([event | change])
+    assert (result["status"], result["code"]) == ("rejected", "conflict")
+
+
+def test_a_conflict_inside_one_batch_is_seen(post: Post, papers: list[str]) -> None:
+    event = make_event(papers[0])
+    assert [result["status"] for result in post([event, event, event | {"kind": "click"}])] == [
+        "accepted",
+        "duplicate",
+        "rejected",
+    ]
+
+
+def test_another_form_of_the_same_event_is_a_duplicate(post: Post, papers: list[str]) -> None:
+    event = make_event(papers[0], occurred_at="2026-04-01T12:00:00Z")
+    post([event])
+    again = event | {
+        "id": event["id"].upper(),
+        "paper_id": f"arXiv:{papers[0]}v3",
+        "occurred_at": "2026-04-01T14:00:00+02:00",
+        "position": None,
+    }
+    assert post([again]) == [{"id": again["id"], "status": "duplicate"}]
+
+
+BAD_EVENTS: list[tuple[Any, str]] = [
+    (None, "malformed"),
+    ("text", "malformed"),
+    ([], "malformed"),
+    ({}, "malformed"),
+    ({"id": "not-a-uuid"}, "malformed"),
+    ({"id": 7}, "malformed"),
+    ({"id": "\ud800"}, "malformed"),
+    ({"kind": "like"}, "unknown_kind"),
+    ({"kind": None}, "malformed"),
+    ({"kind": ["save"]}, "malformed"),
+    ({"paper_id": "9999.99999"}, "unknown_paper"),
+    ({"paper_id": 2401.00001}, "malformed"),
+    ({"paper_id": ""}, "malformed"),
+    ({"paper_id": "a\u0000b"}, "malformed"),
+    ({"paper_id": "\ud800"}, "malformed"),
+    ({"paper_id": "x" * 500}, "malformed"),
+    ({"occurred_at": None}, "malformed"),
+    ({"occurred_at": "2026-04-01T12:00:00"}, "malformed"),
+    ({"occurred_at": "2026-13-01T12:00:00Z"}, "malformed"),
+    ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "malformed"),
+    ({"occurred_at": 1770000000}, "malformed"),
+    ({"occurred_at": "yesterday"}, "malformed"),
+    ({"position": -1}, "malformed"),
+    ({"position": 1.5}, "malformed"),
+    ({"position": 10**30}, "malformed"),
+    ({"position": True}, "malformed"),
+    ({"value": "5"}, "malformed"),
+    ({"value": 10**400}, "malformed"),
+    ({"value": 1e300}, "malformed"),
+    ({"kind": "read"}, "malformed"),
+    ({"kind": "read", "value": -1}, "malformed"),
+    ({"slate": "a\u0000b"}, "malformed"),
+    ({"slate": {"a": 1}}, "malformed"),
+    ({"slate": "x" * 10_000}, "malformed"),
+]
+
+
+def test_one_bad_event_never_fails_its_neighbours(post: Post, papers: list[str], database: Database) -> None:
+    events: list[Any] = []
+    for change, _ in BAD_EVENTS:
+        bad = make_event(papers[0]) | change if isinstance(change, dict) and change else change
+        events += [bad, make_event(papers[1])]
+    results = post(events)
+    assert [result.get("code") for result in results[::2]] == [code for _, code in BAD_EVENTS]
+    assert all(result["reason"] for result in results[::2])
+    assert {result["status"] for result in results[1::2]} == {"accepted"}
+    assert count_rows(database, Event) == len(BAD_EVENTS)
+
+
+def test_an_event_far_ahead_is_rejected_and_a_little_ahead_is_clamped(
+    post: Post, papers: list[str], database: Database
+) -> None:
+    now = datetime.now(UTC)
+    near = make_event(papers[0], occurred_at=(now + timedelta(hours=23)).isoformat())
+    far = make_event(papers[0], occurred_at=(now + timedelta(hours=25)).isoformat())
+    results = post([near, far])
+    assert results[0]["status"] == "accepted"
+    assert results[1]["code"] == "future"
+    with database.read() as session:
+        occurred_at = session.execute(sa.select(Event.occurred_at)).scalar_one()
+    assert occurred_at is not None
+    assert now <= occurred_at <= datetime.now(UTC)
+    assert post([near])[0]["status"] == "duplicate"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"events": 1}',
+        b'{"events": []}',
+        b'{"events": {}}',
+        b'{"events": [NaN]}',
+        b'{"events": [' + b"9" * 5000 + b"]}",
+        b"\xff\xfe",
+        b"[" * 100_000,
+    ],
+)
+def test_what_is_not_a_list_of_events_is_422(client: TestClient, as_ada: dict[str, str], body: bytes) -> None:
+    response = client.post("/v1/events", content=body, headers=as_ada)
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_more_than_500_events_are_413_and_nothing_is_stored(
+    client: TestClient, as_ada: dict[str, str], papers: list[str], database: Database
+) -> None:
+    events = [make_event(papers[0]) for _ in range(501)]
+    assert client.post("/v1/events", json={"events": events}, headers=as_ada).status_code == 413
+    assert count_rows(database, Event) == 0
+    assert client.post("/v1/events", json={"events": events[1:]}, headers=as_ada).status_code == 202
+    assert count_rows(database, Event) == 500
+
+
+def test_a_batch_of_rejected_events_creates_no_reader(post: Post, papers: list[str], database: Database) -> None:
+    assert post([make_event("unknown")])[0]["code"] == "unknown_paper"
+    assert count_rows(database, User) == 0
+
+
+def test_a_save_hides_the_paper_and_asks_for_a_refresh(
+    client: TestClient, as_ada: dict[str, str], papers: list[str], runtime: Runtime, redis_url: str
+) -> None:
+    import redis
+
+    client.post("/v1/events", json={"events": [make_event(papers[0])]}, headers=as_ada)
+    user_id = runtime.access.find_user_id("ada")
+    assert user_id is not None
+    assert len([paper for paper in runtime.feeds.read_hidden(user_id) if paper > 0]) == 1
+    runtime.hints.close()
+    with redis.Redis.from_url(redis_url) as broker:
+        (message,) = broker.lrange("events", 0, -1)
+    assert json.loads(message)["headers"]["task"] == "paperfeed.refresh_feed"
+
+
+def test_what_is_taken_back_shows_again_unless_something_else_hides_it(
+    post: Post, papers: list[str], runtime: Runtime
+) -> None:
+    post([make_event(papers[0], "dismiss"), make_event(papers[1], "click"), make_event(papers[1], "dismiss")])
+    post([make_event(paper, "undismiss") for paper in papers[:2]])
+    user_id = runtime.access.find_user_id("ada")
+    assert user_id is not None
+    with runtime.db.read() as session:
+        from api.store.papers import paper_ids_of
+
+        ids = paper_ids_of(session, papers)
+    assert {paper for paper in runtime.feeds.read_hidden(user_id) if paper > 0} == {ids[papers[1]]}
+
+
+def test_an_impression_starts_no_refresh(post: Post, papers: list[str], runtime: Runtime, database: Database) -> None:
+    post([make_event(papers[0], "impression", position=1)])
+    with database.read() as session:
+        user = session.execute(sa.select(User)).scalar_one()
+    assert user.last_seq == 0
+    assert user.last_active_at is not None
+    assert runtime.feeds.claim_refresh(user.user_id)
+
+
+def test_events_are_kept_while_the_cache_is_away(
+    database: Database, papers: list[str], as_ada: dict[str, str], settings: Any
+) -> None:
+    from api.app import create_app
+
+    away = settings.model_copy(update={"cache_url": "unix:///nowhere/redis.sock"})
+    with TestClient(create_app(away)) as client:
+        response = client.post("/v1/events", json={"events": [make_event(papers[0])]}, headers=as_ada)
+    assert response.json()["results"][0]["status"] == "accepted"
+    assert count_rows(database, Event) == 1

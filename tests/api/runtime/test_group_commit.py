@@ -1,0 +1,121 @@
+"""Requests that arrive together share a transaction, and nobody hears before it is committed."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from api.errors import Unavailable
+from api.runtime.group_commit import GroupCommit
+from api.store.engine import Database
+from api.store.tables import ServiceState
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+class Recorder:
+    """Work that stores a row for each item and notes which items shared a transaction."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[str]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def __call__(self, session: Session, items: list[str]) -> list[str]:
+        self.groups.append(items)
+        self.gate.wait(5)
+        session.execute(sa.insert(ServiceState), [{"key": item, "value": {}, "updated_at": NOW} for item in items])
+        return [item.upper() for item in items]
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    """Return the work."""
+    return Recorder()
+
+
+@pytest.fixture
+def commits(database: Database, recorder: Recorder) -> Iterator[GroupCommit[str, str]]:
+    """Return a running group commit."""
+    commits = GroupCommit(database, recorder)
+    commits.start()
+    yield commits
+    recorder.gate.set()
+    commits.close()
+
+
+def submit_together(commits: GroupCommit[str, str], recorder: Recorder, items: list[str]) -> list["Future[str]"]:
+    """Submit items while the writer is held up by a first one, so that they share the next transaction."""
+    recorder.gate.clear()
+    first = commits.submit("first")
+    while not recorder.groups:
+        pass
+    futures = [commits.submit(item) for item in items]
+    recorder.gate.set()
+    assert first.result(5) == "FIRST"
+    return futures
+
+
+def stored(database: Database) -> set[str]:
+    """Return the keys that are committed."""
+    with database.read() as session:
+        return set(session.scalars(sa.select(ServiceState.key)))
+
+
+def test_an_answer_comes_after_the_commit(database: Database, commits: GroupCommit[str, str]) -> None:
+    assert commits.submit("a").result(5) == "A"
+    assert stored(database) == {"a"}
+
+
+def test_requests_that_arrive_together_share_a_transaction(commits: GroupCommit[str, str], recorder: Recorder) -> None:
+    futures = submit_together(commits, recorder, ["a", "b", "c"])
+    assert [future.result(5) for future in futures] == ["A", "B", "C"]
+    assert recorder.groups == [["first"], ["a", "b", "c"]]
+
+
+def test_one_bad_request_does_not_fail_the_others(
+    database: Database, commits: GroupCommit[str, str], recorder: Recorder
+) -> None:
+    futures = submit_together(commits, recorder, ["a", "first", "b"])
+    assert futures[0].result(5) == "A"
+    with pytest.raises(sa.exc.IntegrityError):
+        futures[1].result(5)
+    assert futures[2].result(5) == "B"
+    assert stored(database) == {"first", "a", "b"}
+
+
+def test_a_caller_that_goes_away_harms_nobody(
+    database: Database, commits: GroupCommit[str, str], recorder: Recorder
+) -> None:
+    futures = submit_together(commits, recorder, ["a"])
+    waiting = commits.submit("gone")
+    waiting.cancel()
+    assert commits.submit("b").result(5) == "B"
+    assert futures[0].result(5) == "A"
+    assert {"a", "b"} <= stored(database)
+
+
+def test_a_lost_database_fails_all_at_once(
+    commits: GroupCommit[str, str], recorder: Recorder, database: Database
+) -> None:
+    with database.write() as session:
+        session.execute(sa.text("DROP TABLE service_state"))
+    before = len(recorder.groups)
+    with pytest.raises(sa.exc.DBAPIError):
+        commits.submit("a").result(5)
+    assert len(recorder.groups) == before + 1
+
+
+def test_what_waits_is_committed_before_the_end(database: Database, recorder: Recorder) -> None:
+    commits = GroupCommit(database, recorder)
+    commits.start()
+    futures = [commits.submit(str(number)) for number in range(50)]
+    commits.close()
+    assert all(future.done() for future in futures)
+    assert len(stored(database)) == 50
+    with pytest.raises(Unavailable):
+        commits.submit("late")

@@ -1,0 +1,91 @@
+"""The revisions give exactly the tables of the code, on both databases, from any number of processes at once."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from api.errors import Unavailable
+from api.store.engine import Database
+from api.store.migrate import HEAD, MIGRATIONS, is_current, upgrade
+from api.store.tables import Base
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    is_sqlite = request.param == "sqlite"
+    db = Database(f"sqlite:///{tmp_path / 'new.db'}" if is_sqlite else request.getfixturevalue("postgres_url"))
+    yield db
+    db.engine.dispose()
+
+
+def test_an_upgraded_database_has_exactly_the_tables_of_the_code(empty_database: Database) -> None:
+    upgrade(empty_database)
+    with empty_database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_an_upgraded_database_has_the_checks_and_partial_indexes_too(empty_database: Database) -> None:
+    upgrade(empty_database)
+    inspector = sa.inspect(empty_database.engine)
+    assert inspector.get_check_constraints("serving")
+    wanted = {
+        i.name: sorted(c.name for c in i.columns) for table in Base.metadata.tables.values() for i in table.indexes
+    }
+    found = {
+        index["name"]: sorted(name for name in index["column_names"] if name)
+        for table in Base.metadata.tables
+        for index in inspector.get_indexes(table)
+        if str(index["name"]).startswith("ix_")
+    }
+    assert found == wanted
+
+
+def test_an_empty_database_is_not_current_and_an_upgraded_one_is(empty_database: Database) -> None:
+    assert not is_current(empty_database)
+    assert upgrade(empty_database)
+    assert is_current(empty_database)
+
+
+def test_a_second_upgrade_changes_nothing(empty_database: Database) -> None:
+    upgrade(empty_database)
+    assert not upgrade(empty_database)
+
+
+def test_upgrades_at_the_same_time_give_one_upgrade(empty_database: Database) -> None:
+    databases = [Database(empty_database.engine.url.render_as_string(hide_password=False)) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        changed = list(pool.map(upgrade, databases))
+    for db in databases:
+        db.engine.dispose()
+    assert sorted(changed) == [False, False, False, True]
+
+
+def test_a_database_of_a_newer_version_is_refused(empty_database: Database) -> None:
+    upgrade(empty_database)
+    with empty_database.write() as session:
+        session.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Unavailable, match="newer version"):
+        upgrade(empty_database)
+
+
+def test_a_failed_upgrade_leaves_nothing_behind(empty_database: Database) -> None:
+    with empty_database.write() as session:
+        session.execute(sa.text("CREATE TABLE warm_chunks (x INTEGER)"))  # in the way of the first revision
+    with pytest.raises(sa.exc.SQLAlchemyError):
+        upgrade(empty_database)
+    assert sa.inspect(empty_database.engine).get_table_names() == ["warm_chunks"]
+
+
+def test_the_newest_revision_is_the_one_named_in_the_code() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]

@@ -1,0 +1,115 @@
+"""The two commands of the README, as far as they can be shown without installing anything."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OLD_PYTHON = '#!/bin/sh\n[ "$1" = -V ] && echo "Python 3.9.2" && exit 0\nexit 1\n'
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Return a copy of what the installation reads."""
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("deploy", "requirements"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def make(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    command = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(
+        command, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def fake_programs(folder: Path, **scripts: str) -> str:
+    """Return a PATH where these programs come first and the machine's Pythons are hidden."""
+    folder.mkdir()
+    for name, script in scripts.items():
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
+    for name in ("sh", "cat", "cksum", "dirname", "grep", "rm", "make"):
+        (folder / name).symlink_to(shutil.which(name) or "")
+    return str(folder)
+
+
+def test_a_too_old_python_is_one_line_that_says_what_to_do(checkout: Path) -> None:
+    answer = make(checkout, "install", PATH=fake_programs(checkout / "bin", python3=OLD_PYTHON), PYTHON="")
+    assert answer.returncode != 0
+    said = [line for line in answer.stderr.splitlines() if line.startswith("paperfeed:")]
+    assert said == [
+        "paperfeed: Python 3.11 or 3.12 is needed, python3 here is Python 3.9.2: "
+        "install one, or name it with make PYTHON=/path/to/python3.12"
+    ]
+    assert not (checkout / ".venv").exists()
+
+
+def test_a_missing_venv_module_is_one_line_that_says_what_to_do(checkout: Path) -> None:
+    no_venv = '#!/bin/sh\n[ "$1" = -m ] && exit 1\nexit 0\n'
+    answer = make(checkout, "install", PATH=fake_programs(checkout / "bin", python3=no_venv), PYTHON="")
+    assert answer.returncode != 0
+    assert "install its venv module (Debian, Ubuntu: apt install python3-venv)" in answer.stderr
+
+
+def test_a_finished_installation_is_not_repeated(checkout: Path) -> None:
+    (checkout / ".venv" / "bin").mkdir(parents=True)
+    (checkout / ".venv" / "bin" / "python").write_text("#!/bin/sh\nexit 1\n")
+    (checkout / ".venv" / "bin" / "python").chmod(0o755)
+    fingerprint = "$(cat requirements/runtime.txt requirements/bootstrap.txt pyproject.toml | cksum) $(pwd)"
+    note = f'printf %s "{fingerprint}" > .venv/.installed-runtime'
+    subprocess.run(["sh", "-c", note], cwd=checkout, check=True)
+    assert make(checkout, "install").returncode == 0
+    (checkout / "requirements" / "runtime.txt").write_text("changed")
+    assert make(checkout, "install", PYTHON="/nonexistent").returncode != 0
+
+
+def test_every_locked_package_has_hashes() -> None:
+    for name in ("runtime", "dev", "bootstrap"):
+        text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+        requirements = re.findall(r"^[a-z0-9].*?(?=^[a-z0-9]|\Z)", text, re.MULTILINE | re.DOTALL)
+        assert requirements
+        assert [entry.splitlines()[0] for entry in requirements if "--hash=sha256:" not in entry] == []
+
+
+def test_the_verdict_runs_all_tests() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "make test" in script
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    plan = make(ROOT, "-n", "test").stdout
+    for step in (
+        "ruff format --check",
+        "ruff check",
+        "mypy",
+        "lint-imports",
+        'pytest -n auto -m "not (',
+        "pytest -n 0",
+    ):
+        assert step in plan
+
+
+def test_the_runtime_alone_imports_every_program_of_the_service(tmp_path: Path) -> None:
+    """A library that only the development environment brings must not be needed at run time."""
+    runtime = (ROOT / "requirements" / "runtime.txt").read_text(encoding="utf-8")
+    locked = {name.lower().replace("_", "-") for name in re.findall(r"^([\w.-]+)==", runtime, re.MULTILINE)}
+    script = (
+        "import importlib.metadata, pathlib, sys\n"
+        "import api.app, api.cli.up, api.cli.serve, workers.app, workers.first_start, celery.bin.celery\n"
+        "import kombu.transport.redis, celery.apps.worker, celery.apps.beat, celery.concurrency.prefork\n"
+        "api.app.create_app()\n"
+        "owners = importlib.metadata.packages_distributions()\n"
+        "tops = {name.split('.')[0] for name in sys.modules}\n"
+        "print(*{owner for top in tops for owner in owners.get(top, ())})"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=120, check=True
+    )
+    used = {name.lower().replace("_", "-") for name in answer.stdout.split()}
+    assert used - locked - {"paperfeed", "pyyaml"} == set()  # circus and uvicorn use pyyaml only where it is there

@@ -1,0 +1,101 @@
+"""The tasks of training, called as functions against a real broker."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import redis
+
+from api import queue
+from api.runtime.state import Runtime
+from api.services import training
+from api.settings import read_settings
+from api.store.engine import Database
+from tests.planted import plant
+from tests.workers.worlds import load_world
+from workers import processes
+from workers.app import app, longest_task_seconds
+from workers.training import reap_runs, run_training, train_after_events, train_nightly, warm_lists
+
+
+@pytest.fixture
+def held(database: Database, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
+    """Return a worker's runtime on the test servers."""
+    monkeypatch.setenv("PAPERFEED_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("PAPERFEED_DATABASE_URL", database.engine.url.render_as_string(hide_password=False))
+    monkeypatch.setenv("PAPERFEED_CACHE_URL", redis_url)
+    monkeypatch.setenv("PAPERFEED_BROKER_URL", redis_url.replace("unix://", "redis+socket://"))
+    monkeypatch.setenv("PAPERFEED_SECRET_KEY", "a signing secret of the tests, long enough")
+    monkeypatch.setenv("PAPERFEED_TRAIN_AFTER_EVENTS", "600")
+    read_settings.cache_clear()
+    queue._producer.cache_clear()
+    processes.stop()
+    yield processes.runtime()
+    processes.stop()
+    queue._producer.cache_clear()
+    read_settings.cache_clear()
+
+
+def waiting(redis_url: str, name: str) -> int:
+    with redis.Redis.from_url(redis_url) as client:
+        return int(client.llen(name))
+
+
+def state_of(held: Runtime) -> str | None:
+    with held.db.read() as session:
+        runs = training.read_runs(session, limit=1)
+    return runs[0].state if runs else None
+
+
+def test_every_task_is_registered_and_bounded() -> None:
+    app.loader.import_default_modules()
+    for name in queue.QUEUE_OF_TASK:
+        assert app.tasks[name].time_limit
+    assert app.tasks[queue.RUN_TRAINING].time_limit == longest_task_seconds(read_settings())
+
+
+def test_a_queued_run_is_hinted_again_until_somebody_takes_it(held: Runtime, redis_url: str) -> None:
+    reap_runs()
+    assert waiting(redis_url, queue.TRAIN_QUEUE) == 0
+    with held.db.write() as session:
+        training.request_run(session, trigger="admin", now=datetime.now(UTC))
+    reap_runs()
+    assert waiting(redis_url, queue.TRAIN_QUEUE) == 1
+
+
+def test_a_run_whose_lease_has_ended_is_queued_and_hinted(held: Runtime, redis_url: str) -> None:
+    past = datetime.now(UTC) - timedelta(hours=1)
+    with held.db.write() as session:
+        run, _ = training.request_run(session, trigger="admin", now=past)
+        training.claim_run(session, run.run_id, owner="elsewhere", now=past, lease_seconds=30)
+    reap_runs()
+    assert state_of(held) == "queued"
+    assert waiting(redis_url, queue.TRAIN_QUEUE) == 1
+
+
+def test_the_clockwork_starts_runs_where_there_is_something_to_learn(held: Runtime, redis_url: str) -> None:
+    train_nightly()
+    train_after_events()
+    assert state_of(held) is None
+    load_world(held.db, plant(), active_at=None)
+    train_after_events()
+    assert state_of(held) == "queued"
+    train_nightly()
+    assert waiting(redis_url, queue.TRAIN_QUEUE) == 1
+
+
+def test_a_second_message_for_a_run_changes_nothing(held: Runtime) -> None:
+    with held.db.write() as session:
+        run, _ = training.request_run(session, trigger="admin", now=datetime.now(UTC))
+    run_training(run.run_id)  # without papers it fails at once
+    assert state_of(held) == "failed"
+    run_training(run.run_id)
+    assert state_of(held) == "failed"
+
+
+def test_help_for_a_run_that_is_not_warming_does_nothing(held: Runtime) -> None:
+    with held.db.write() as session:
+        run, _ = training.request_run(session, trigger="admin", now=datetime.now(UTC))
+    warm_lists(run.run_id)
+    assert state_of(held) == "queued"
