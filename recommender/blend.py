@@ -10,7 +10,7 @@ from recommender.config import HybridConfig
 from recommender.domain import Csr, Floats, Times
 from recommender.scoring import standardise
 from recommender.sparse import as_csr, columns_of, csr_of, product, row_sizes
-from recommender.text import TfidfEncoder
+from recommender.text import TfidfEncoder, normalise
 
 if TYPE_CHECKING:
     from recommender.hybrid import Hybrid
@@ -92,21 +92,24 @@ def _spread(model: "Hybrid", signal: Floats) -> Floats:
 def _content_scores(model: "Hybrid", scaled: Csr, folded: Floats, terms: Terms | None) -> Floats | None:
     if model.content is None or model.encoder is None:
         return None
-    centre = product(scaled, model.features)
+    summed_terms = product(scaled, model.features)
+    summed = np.asarray(scaled @ model.vectors, dtype=np.float32)
     if terms is not None and any(terms):
-        centre = as_csr(centre + _term_features(model.encoder, terms))
-    coords = model.encoder.project(centre)
-    scores = model.content.score_saves(centre, coords, features=model.features, coords=model.coords)
+        owner, features = _term_features(model.encoder, terms)
+        summed_terms = as_csr(summed_terms + product(owner, features))
+        summed += owner @ normalise(model.encoder.project(features))
+    scores = model.content.score_saves(
+        summed_terms, summed, features=model.features, vectors=model.vectors, reach=model.reach
+    )
     share = np.float32(model.config.content_als_share)
     scores *= 1 - share
     scores += share * (folded @ model.text_factors.T)
     return scores
 
 
-def _term_features(encoder: TfidfEncoder, terms: Terms) -> Csr:
-    """(readers, terms) summed features of each reader's interests."""
+def _term_features(encoder: TfidfEncoder, terms: Terms) -> tuple[Csr, Csr]:
+    """(readers, interests) whose each one is, and (interests, terms) its features."""
     flat = [term for of_reader in terms for term in of_reader]
     indptr = np.concatenate([[0], np.cumsum([len(of_reader) for of_reader in terms])])
     weights = np.full(len(flat), TERM_WEIGHT, dtype=np.float32)
-    owner = csr_of(weights, np.arange(len(flat)), indptr, (len(terms), len(flat)))
-    return product(owner, encoder.features(flat))
+    return csr_of(weights, np.arange(len(flat)), indptr, (len(terms), len(flat))), encoder.features(flat)

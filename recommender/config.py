@@ -16,7 +16,7 @@ class HybridConfig:
     item_l2: float = 10.0  # item weights: ridge penalty, and how much each reader of a paper adds to it
     item_l2_per_reader: float = 1.0
     item_text_weight: float = 3.0  # how loudly words speak in the item weights
-    item_keep: int = 500  # weights kept per paper
+    item_text_dim: int = 600  # leading text directions that take part in the item weights
     memory_budget_mb: float = 2500.0  # above it item weights are learned for the most read papers only
     item_weight: float = 1.5  # shares of the blend for papers with history; 0 leaves a part out
     als_weight: float = 0.6
@@ -25,8 +25,8 @@ class HybridConfig:
     text_dim: int = 256  # leading text directions
     max_terms: int = 200_000
     content_l2: float = 2.0
-    content_lsa_weight: float = 1.0
-    content_als_share: float = 0.6  # of the ridge target; the rest are the saves themselves
+    content_lsa_weight: float = 0.3
+    content_als_share: float = 0.55  # of the ridge target; the rest are the saves themselves
     # Papers without history stand beside the others at scale * words + shift. Both change with each
     # doubling of the reader's history from 16 papers: the longer it is, the surer the other readers are.
     cold_scale: float = 1.3

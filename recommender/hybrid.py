@@ -37,7 +37,8 @@ class Hybrid:
     encoder: TfidfEncoder | None
     content: ContentMap | None
     features: Csr  # (papers, terms) TF-IDF
-    coords: Floats  # (papers, dim) of the features along the leading directions
+    vectors: Floats  # (papers, dim) text vectors of length 1, or 0 without words
+    reach: Floats  # (papers, dim) kernel products with the leading directions, see content.py
     text_factors: Floats  # (papers, rank) ALS factors predicted from words
     popularity: Floats  # (papers,) readers
     published_at: Times  # (papers,)
@@ -132,12 +133,17 @@ class Hybrid:
         fresh = texts.select(first[self.papers.rows(texts.paper_ids[first]) == UNKNOWN_ROW])
         if len(fresh) == 0:
             return self
-        features, coords, factors = self._text_parts(fresh)
+        features, vectors = self._text_parts(fresh)
+        content = self.content
+        none = np.zeros((len(fresh), self.text_factors.shape[1]), np.float32)
+        factors = none if content is None else content.factors(features, vectors)
+        reach = np.zeros_like(vectors) if content is None else content.reach(features, vectors)
         return replace(
             self,
             papers=self.papers.extend(fresh.paper_ids),
             features=stacked(self.features, features),
-            coords=np.concatenate([self.coords, coords]),
+            vectors=np.concatenate([self.vectors, vectors]),
+            reach=np.concatenate([self.reach, reach]),
             text_factors=np.concatenate([self.text_factors, factors]),
             popularity=np.concatenate([self.popularity, np.zeros(len(fresh), np.float32)]),
             published_at=np.concatenate([self.published_at, fresh.published_at]),
@@ -146,12 +152,12 @@ class Hybrid:
     def encode(self, texts: Sequence[str]) -> Floats:
         """(texts, dim) float32 text vectors of length 1, zeros where no word is known."""
         if self.encoder is None:
-            return np.zeros((len(texts), self.coords.shape[1]), dtype=np.float32)
+            return np.zeros((len(texts), self.vectors.shape[1]), dtype=np.float32)
         return self.encoder.encode(texts)
 
     def text_vectors(self, rows: Rows) -> Floats:
         """(rows, dim) float32 text vectors of length 1 of papers in the model."""
-        return normalise(self.coords[rows])
+        return np.asarray(self.vectors[rows], dtype=np.float32)
 
     def save(self, directory: Path) -> None:
         """Write the model as .npy files and a manifest; the caller renames the directory into place."""
@@ -186,15 +192,12 @@ class Hybrid:
         halves = [normalise(factors), self.text_vectors(rows)]
         return np.concatenate(halves, axis=1) * np.float32(np.sqrt(0.5))
 
-    def _text_parts(self, texts: PaperTexts) -> tuple[Csr, Floats, Floats]:
-        """Features, coordinates and predicted factors of papers outside the model."""
-        count = len(texts)
-        if self.encoder is None or self.content is None:
-            coords = np.zeros((count, self.coords.shape[1]), np.float32)
-            factors = np.zeros((count, self.text_factors.shape[1]), np.float32)
-            return empty_csr(count, self.features.shape[1]), coords, factors
+    def _text_parts(self, texts: PaperTexts) -> tuple[Csr, Floats]:
+        """Features and text vectors of papers outside the model."""
+        if self.encoder is None:
+            return empty_csr(len(texts), self.features.shape[1]), self.encode([""] * len(texts))
         features = self.encoder.features(texts.joined())
-        return features, self.encoder.project(features), self.content.factors(features)
+        return features, normalise(self.encoder.project(features))
 
     def _liked(self, profiles: Sequence[Profile]) -> Csr:
         rows = [self.papers.rows(profile.paper_ids) for profile in profiles]

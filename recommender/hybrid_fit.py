@@ -30,7 +30,8 @@ class Parts(TypedDict):
     encoder: TfidfEncoder | None
     content: ContentMap | None
     features: Csr
-    coords: Floats
+    vectors: Floats
+    reach: Floats
     text_factors: Floats
     popularity: Floats
     published_at: Times
@@ -53,22 +54,14 @@ def fit_parts(dataset: Dataset, config: HybridConfig, *, seed: int, progress: Ca
     encoder, features, coords = _fit_text(dataset, config, seed=seed, notes=notes)
     progress("item weights", 0.3)
     items = _fit_items(history, normalise(coords[warm_rows]), config)
+    coords = coords[:, : config.text_dim]
+    vectors = normalise(coords)
     progress("content", 0.8)
-    content = None
-    text_factors = np.zeros((len(dataset.papers), factors.rank), np.float32)
-    if encoder is not None:
-        content = ContentMap.fit(
-            rows_of(features, warm_rows),
-            coords[warm_rows],
-            encoder.components,
-            targets=factors.item_factors,
-            l2=config.content_l2,
-            lsa_weight=config.content_lsa_weight,
-        )
-        text_factors = content.factors(features)
-    elif not len(warm_rows):
+    content = None if encoder is None else _fit_content(features, coords, factors, warm_rows, config=config)
+    if content is None and not len(warm_rows):
         notes.append("neither interactions nor text: newest papers first")
     progress("done", 1.0)
+    unmapped = np.zeros((len(vectors), factors.rank), np.float32)
     return Parts(
         config=config,
         papers=dataset.papers,
@@ -78,8 +71,9 @@ def fit_parts(dataset: Dataset, config: HybridConfig, *, seed: int, progress: Ca
         encoder=encoder,
         content=content,
         features=features,
-        coords=coords,
-        text_factors=text_factors,
+        vectors=vectors,
+        reach=np.zeros_like(vectors) if content is None else content.reach(features, vectors),
+        text_factors=unmapped if content is None else content.factors(features, vectors),
         popularity=popularity,
         published_at=dataset.texts.published_at,
         weight_unit=unit,
@@ -113,13 +107,15 @@ def _fit_text(
     dataset: Dataset, config: HybridConfig, *, seed: int, notes: list[str]
 ) -> tuple[TfidfEncoder | None, Csr, Floats]:
     texts = dataset.texts.joined()
-    fitted = TfidfEncoder.fit(texts, dim=config.text_dim, max_terms=config.max_terms, seed=seed)
+    fitted = TfidfEncoder.fit(
+        texts, dim=max(config.text_dim, config.item_text_dim), max_terms=config.max_terms, seed=seed
+    )
     if fitted is None:
         notes.append("no text to speak of: papers are ranked by interactions alone")
         count = len(dataset.papers)
         return None, empty_csr(count, 0), np.zeros((count, 0), np.float32)
     encoder, features = fitted
-    return encoder, features, encoder.project(features)
+    return encoder.truncated(config.text_dim), features, encoder.project(features)
 
 
 def _fit_items(history: Csr, directions: Floats, config: HybridConfig) -> ItemWeights | None:
@@ -132,6 +128,18 @@ def _fit_items(history: Csr, directions: Floats, config: HybridConfig) -> ItemWe
             l2=config.item_l2,
             l2_per_reader=config.item_l2_per_reader,
             text_weight=config.item_text_weight,
-            keep=config.item_keep,
             budget_mb=config.memory_budget_mb,
         )
+
+
+def _fit_content(
+    features: Csr, coords: Floats, factors: AlsFactors, warm_rows: Rows, *, config: HybridConfig
+) -> ContentMap:
+    return ContentMap.fit(
+        rows_of(features, warm_rows),
+        normalise(coords[warm_rows]),
+        energy=float(np.square(coords).sum() / max(len(coords), 1)),
+        targets=factors.item_factors,
+        l2=config.content_l2,
+        lsa_weight=config.content_lsa_weight,
+    )

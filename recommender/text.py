@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol, Self
@@ -63,6 +63,10 @@ class TfidfEncoder:
         encoder = cls(terms, np.asarray(vectorizer.idf_, dtype=np.float32), components)
         encoder._vectorizer.append(vectorizer)
         return encoder, features
+
+    def truncated(self, dim: int) -> Self:
+        """The encoder with only its first `dim` directions."""
+        return replace(self, components=np.ascontiguousarray(self.components[:, :dim]))
 
     @property
     def dim(self) -> int:

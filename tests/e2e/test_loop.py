@@ -25,7 +25,7 @@ FIT = ("workers.fitting",)
 TRAINER = ("celery", "train@")
 
 
-@pytest.fixture(scope="class")
+@pytest.fixture(scope="module")
 def citeulike() -> Path:
     return shared_data("citeulike")
 
@@ -157,7 +157,8 @@ class TestEmbedded(Loop):
     """`paperfeed up` on SQLite with its own two Redis servers."""
 
     @pytest.fixture(scope="class")
-    def installation(self, tmp_path_factory: pytest.TempPathFactory, citeulike: Path) -> Iterator[Installation]:
+    @classmethod
+    def installation(cls, tmp_path_factory: pytest.TempPathFactory, citeulike: Path) -> Iterator[Installation]:
         with embedded(tmp_path_factory.mktemp("loop"), "--empty", environment=FAST) as installation:
             yield installation
 
@@ -183,8 +184,9 @@ class TestProduction(Loop):
     """The commands of deploy/compose.yaml on PostgreSQL with separate Redis servers."""
 
     @pytest.fixture(scope="class")
+    @classmethod
     def installation(
-        self, tmp_path_factory: pytest.TempPathFactory, postgres_server: str, citeulike: Path
+        cls, tmp_path_factory: pytest.TempPathFactory, postgres_server: str, citeulike: Path
     ) -> Iterator[Installation]:
         with production(tmp_path_factory.mktemp("production"), postgres_server, environment=FAST) as installation:
             yield installation

@@ -164,8 +164,8 @@ def test_progress_runs_from_start_to_end(world: Planted) -> None:
 
 def test_a_missing_file_is_named(model: Hybrid, tmp_path: Path) -> None:
     model.save(tmp_path)
-    (tmp_path / "coords.npy").unlink()
-    with pytest.raises(ArtifactError, match=r"coords\.npy: the file is missing"):
+    (tmp_path / "vectors.npy").unlink()
+    with pytest.raises(ArtifactError, match=r"vectors\.npy: the file is missing"):
         Hybrid.load(tmp_path)
 
 

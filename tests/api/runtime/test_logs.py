@@ -26,7 +26,7 @@ def _restore_logging() -> Iterator[None]:
 
 
 def logged(stream: io.StringIO, log_format: str = "auto", **extra: object) -> str:
-    configure_logging(Settings(log_format=log_format), "api", stream=stream)  # type: ignore[arg-type]
+    configure_logging(Settings(log_format=log_format), "api", stream=stream)
     logging.getLogger("paperfeed.test").info("feed refreshed", extra=extra)
     return stream.getvalue()
 
