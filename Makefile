@@ -5,6 +5,9 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 SLOW := e2e or faults or quality or slow
+# For every system and Python we support, without a word about the machine that wrote them.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links pyproject.toml
 export PYTHON
 
 help: ## show this list
@@ -42,5 +45,5 @@ quality: dev ## ranking quality on the shared data sets
 	$(PYTEST) -n 0 -m quality
 
 lock: dev ## write the lock files anew
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes pyproject.toml -o requirements/runtime.txt
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --group dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+	$(COMPILE) -o requirements/runtime.txt
+	$(COMPILE) --group dev -c requirements/runtime.txt -o requirements/dev.txt

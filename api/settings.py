@@ -13,6 +13,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 LONGEST_SOCKET_PATH = 107  # bytes in sockaddr_un.sun_path on Linux, without the closing zero
 LONGEST_SOCKET_NAME = 24  # bytes we keep free for the file name inside the run folder
 SHORTEST_SECRET = 32  # characters of a signing secret
+DATABASE_URLS = ("postgresql://", "postgresql+psycopg://", "sqlite:///")
+REDIS_URLS = ("redis://", "rediss://", "unix://", "redis+socket://")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -119,6 +121,20 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(DATABASE_URLS):
+            raise ValueError("an address like postgresql+psycopg://user:password@host/name is needed")
+        return value
+
+    @field_validator("cache_url", "broker_url")
+    @classmethod
+    def _known_server(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(REDIS_URLS):
+            raise ValueError("an address like redis://host:6379/0 is needed")
+        return value
 
     @property
     def is_embedded(self) -> bool:

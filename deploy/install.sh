@@ -44,6 +44,7 @@ fi
 
 pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
 
+export UV_SYSTEM_CERTS=true # as pip does: behind a company's proxy only the machine knows the certificate
 # uv is many times faster but reads none of pip's settings: where pip was told of another index, pip installs.
 installer=uv
 if pip config list | grep -Eq "[.](index-url|no-index)="; then

@@ -7,6 +7,7 @@ from recommender.vocabulary import Vocabulary
 
 BLOCK_BYTES = 48_000_000  # one float32 block of scores; a handful live at a time
 EXCLUDED = np.float32(-np.inf)
+LEAST_SAMPLE = 100  # columns from which a mean and a deviation say something about the others
 
 
 def block_size(papers: int) -> int:
@@ -15,8 +16,11 @@ def block_size(papers: int) -> int:
 
 
 def standardise(scores: Floats, *, among: Rows | None = None) -> Floats:
-    """Scores minus their mean, in standard deviations, per reader; both taken among some columns or all."""
-    over = scores if among is None else scores[:, among]
+    """Scores minus their mean, in standard deviations, per reader; both taken among some columns or all.
+
+    All when `among` are few: with one, all scores would be 0, and with some that are alike they would be huge.
+    """
+    over = scores if among is None or len(among) < LEAST_SAMPLE else scores[:, among]
     mean = over.mean(axis=1, keepdims=True)
     deviation = over.std(axis=1, keepdims=True)
     out = scores - mean

@@ -113,3 +113,9 @@ def test_the_runtime_alone_imports_every_program_of_the_service(tmp_path: Path) 
     )
     used = {name.lower().replace("_", "-") for name in answer.stdout.split()}
     assert used - locked - {"paperfeed", "pyyaml"} == set()  # circus and uvicorn use pyyaml only where it is there
+
+
+def test_the_lock_files_say_nothing_about_the_machine_that_wrote_them() -> None:
+    for name in ("runtime", "dev", "bootstrap"):
+        text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+        assert [line for line in text.splitlines() if "://" in line or line.startswith("-") or "# via /" in line] == []

@@ -8,6 +8,7 @@ from api import queue
 from api.runtime.owner import is_dead_owner
 from api.services import training
 from api.settings import read_settings
+from api.store.servers import read_queue_lengths
 from recommender.artifact import ArtifactError
 from workers.app import longest_task_seconds, task
 from workers.processes import runtime
@@ -54,7 +55,7 @@ def reap_runs() -> None:
     if reaped.ownerless_run_id is not None:
         outcome = reaped.outcome or "queued"
         log.warning("training run lost its worker", extra={"run_id": reaped.ownerless_run_id, "state": outcome})
-    if reaped.queued_run_id is not None:
+    if reaped.queued_run_id is not None and not _has_waiting_hints(held.settings.resolved_broker_url):
         queue.send(queue.RUN_TRAINING, reaped.queued_run_id)
 
 
@@ -82,6 +83,11 @@ def _hint(run_id: int | None) -> None:
     if run_id is not None:
         log.info("training run queued", extra={"run_id": run_id})
         queue.send(queue.RUN_TRAINING, run_id)
+
+
+def _has_waiting_hints(broker_url: str) -> bool:
+    """True while the trainers have messages to take: another one would only pile up."""
+    return bool((read_queue_lengths(broker_url, (queue.TRAIN_QUEUE,)) or {}).get(queue.TRAIN_QUEUE))
 
 
 def _nothing() -> None:

@@ -1,8 +1,10 @@
 """The `paperfeed` command: each subcommand is a module of this package, imported only when it is called."""
 
+import errno
 import importlib
+import os
 import sys
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -23,8 +25,23 @@ COMMANDS: Final = {
 }
 
 
+_CANNOT_WRITE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+
+
 class LazyGroup(click.Group):
     """A group that imports a subcommand's module when it is needed: `--help` stays fast."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command; a full disk under its output is one line."""
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            if error.errno not in _CANNOT_WRITE:
+                raise
+            click.echo(f"paperfeed: {error.filename or 'output'}: {error.strerror}", err=True)
+            # What Python still holds for standard output would fail once more at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
@@ -37,9 +54,27 @@ class LazyGroup(click.Group):
             raise TypeError(f"api.cli.{COMMANDS[cmd_name][0]} has no click command")
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the subcommand; a variable that cannot be understood is one line, not a traceback."""
+        try:
+            return super().invoke(ctx)
+        except ValueError as error:
+            if (problem := _settings_problem(error)) is None:
+                raise
+            click.echo(f"paperfeed: {problem}", err=True)
+            sys.exit(1)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _settings_problem(error: ValueError) -> str | None:
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError) or error.title != "Settings":
+        return None
+    return "; ".join(f"PAPERFEED_{detail['loc'][0]}".upper() + f": {detail['msg']}" for detail in error.errors())
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,5 +1,6 @@
 """`paperfeed batch-recommend`: files in, ranked lists out, without database or Redis."""
 
+import os
 import resource
 import sys
 import time
@@ -82,6 +83,7 @@ def command(
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         bars = _Bars(progress)
         try:
+            _check_writable(out)
             read = _read(interactions, papers, users, candidates, bars=bars)
         except TableError as error:
             progress.stop()
@@ -141,6 +143,12 @@ def _read(interactions: Path, papers: Path, users: Path | None, candidates: Path
     dataset = build_dataset(events, texts, now=now, weights=WeightConfig())
     readers = [(name, user_codes.known(name)) for name in wanted]
     return _Input(dataset, now, paper_codes.names, readers, among)
+
+
+def _check_writable(out: Path) -> None:
+    """Raise TableError where no file can be written: known before the fit, not after it."""
+    if str(out) != "-" and not os.access(out if out.exists() else out.parent, os.W_OK):
+        raise TableError(out, "cannot be written: give a path in a folder that exists")
 
 
 def _candidate_codes(path: Path, papers: Codes) -> Ids:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import click
 import orjson
 
-from api.cli.loading import open_database, paced
+from api.cli.loading import Pace, open_database
 from api.services.demonstration import Removed, begin_demo, load_steps, remove_steps
 from api.settings import read_settings
 from api.sources.demo import build_demonstration
@@ -28,9 +28,10 @@ def load() -> None:
             click.echo("the demonstration is there already: `paperfeed demo remove` ends it", err=True)
             return
         demo = build_demonstration(at)
-        for step in load_steps(demo, at=at, now=now):
-            with paced(database), database.write() as session:
-                step(session)
+        with Pace(database) as pace:
+            for step in load_steps(demo, at=at, now=now):
+                with pace.write() as session:
+                    step(session)
     counts = {"papers": len(demo.papers), "readers": len(demo.readers), "events": len(demo.events)}
     click.echo(orjson.dumps(counts).decode())
     click.echo("`paperfeed train` fits a model on it", err=True)
@@ -43,9 +44,10 @@ def remove() -> None:
     with open_database(read_settings()) as database:
         with database.read() as session:
             found = load_demo_rows(session)
-        for step in remove_steps(found, now=datetime.now(UTC)):
-            with paced(database), database.write() as session:
-                removed += step(session)
+        with Pace(database) as pace:
+            for step in remove_steps(found, now=datetime.now(UTC)):
+                with pace.write() as session:
+                    removed += step(session)
     counts = {"papers": removed.papers, "readers": removed.readers, "events": removed.events}
     click.echo(orjson.dumps(counts).decode())
     if removed.others_events:

@@ -1,9 +1,10 @@
 """`paperfeed import-events`: readers' history from a file or standard input."""
 
 import sys
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -11,45 +12,43 @@ import click
 import orjson
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from api.cli.loading import Meter, Rejects, open_database, open_input, rejects_path, size_of
+from api.cli.loading import Meter, Pace, Rejects, open_database, open_input, rejects_path, size_of
 from api.services.history_import import HistoryCounts, KnownIds, record_history
 from api.settings import read_settings
 from api.sources.history import HistoryRow, NoHistory, parse_history
 from api.sources.records import RejectedLine
-from api.store.engine import Database
-from api.store.event_import import begin_bulk, end_bulk
 from api.store.tables import EPOCH, ONE_MICROSECOND
 
 EXIT_UNREADABLE: Final = 1
 EXIT_SOME_REJECTED: Final = 3
 FIRST_CHUNK: Final = 500  # rows, before anything is known about the machine
 SMALLEST_CHUNK: Final = 50
-LARGEST_CHUNK: Final = 20_000  # rows in memory
-CHUNK_SECONDS: Final = 0.1  # of one write transaction: under the 200 ms after which event intake would feel it
+LARGEST_CHUNK: Final = 20_000  # rows
+SORTED_ROWS: Final = 50_000  # in memory, twice: about 60 MB
+CHUNK_SECONDS: Final = 0.07  # of one write transaction: well under the 200 ms after which event intake would feel it
+
+_READER: Final = attrgetter("external_user")
 
 
 class HistoryImport:
     """One run over one stream: chunks of rows go to the database, bad lines to the rejects."""
 
-    def __init__(self, database: Database, rejects: Rejects, meter: Meter) -> None:
+    def __init__(self, pace: Pace, rejects: Rejects, meter: Meter) -> None:
         self.inserted = self.duplicates = self.readers_created = 0
-        self._database = database
+        self._pace = pace
         self._rejects = rejects
         self._meter = meter
         self._known = KnownIds()
 
     def run(self, found: Iterable[HistoryRow | RejectedLine]) -> None:
-        """Write all of a stream; parsing the next chunk leaves the database to other writers."""
+        """Write all of a stream."""
         size = FIRST_CHUNK
         chunk: list[HistoryRow] = []
-        for item in found:
-            if isinstance(item, RejectedLine):
-                self._reject(item)
-                self._meter.add(1)
-                continue
-            chunk.append(item)
+        for row in reader_by_reader(self._accepted(found)):
+            chunk.append(row)
             if len(chunk) >= size:
-                size = _next_size(size, seconds=self._write(chunk))
+                self._write(chunk)
+                size = _next_size(size, seconds=self._pace.seconds)
                 chunk = []
         if chunk:
             self._write(chunk)
@@ -59,28 +58,47 @@ class HistoryImport:
         """Rows that are in the database now."""
         return self.inserted + self.duplicates
 
-    def _write(self, chunk: list[HistoryRow]) -> float:
+    def _accepted(self, found: Iterable[HistoryRow | RejectedLine]) -> Iterator[HistoryRow]:
+        for item in found:
+            if isinstance(item, RejectedLine):
+                self._reject(item)
+                self._meter.add(1)
+            else:
+                yield item
+
+    def _write(self, chunk: list[HistoryRow]) -> None:
         try:
-            seconds, counts = self._commit(chunk)
+            counts = self._commit(chunk)
         except DBAPIError:  # a paper was removed, or another writer was first: a second look with fresh eyes
             self._known.clear()
-            seconds, counts = self._commit(chunk)
+            counts = self._commit(chunk)
         self.inserted += counts.inserted
         self.duplicates += counts.duplicates
         self.readers_created += counts.readers_created
         for rejected in counts.rejected:
             self._reject(rejected)
         self._meter.add(len(chunk))
-        return seconds
 
-    def _commit(self, chunk: list[HistoryRow]) -> tuple[float, HistoryCounts]:
-        with self._database.write() as session:
-            started = time.perf_counter()
-            counts = record_history(session, chunk, now=datetime.now(UTC), known=self._known)
-        return time.perf_counter() - started, counts
+    def _commit(self, chunk: list[HistoryRow]) -> HistoryCounts:
+        with self._pace.write() as session:
+            return record_history(session, chunk, now=datetime.now(UTC), known=self._known)
 
     def _reject(self, rejected: RejectedLine) -> None:
         self._rejects.write(line=rejected.line, reason=rejected.reason, text=rejected.text)
+
+
+def reader_by_reader(rows: Iterator[HistoryRow]) -> Iterator[HistoryRow]:
+    """Give the rows sorted by reader within a window, in their order for each reader.
+
+    A chunk with few readers touches few pages of the log's indexes, which lie by reader: several times fewer than rows
+    in the order of time. For each row given one is taken in, so the work of parsing stays between the transactions.
+    """
+    arriving = list(islice(rows, SORTED_ROWS))
+    while arriving:
+        waiting, arriving = sorted(arriving, key=_READER), []
+        for row in waiting:
+            arriving += islice(rows, 1)
+            yield row
 
 
 @click.command()
@@ -104,13 +122,12 @@ def command(file: Path, rejects_file: Path | None) -> None:
         with (
             open_database(settings) as database,
             open_input(file) as stream,
+            Pace(database) as pace,
             rejects,
             Meter(total_bytes=size_of(file)) as meter,
         ):
-            loaded = HistoryImport(database, rejects, meter)
-            begin_bulk(database)
+            loaded = HistoryImport(pace, rejects, meter)
             loaded.run(parse_history(meter.chunks(stream), latest=(latest - EPOCH) // ONE_MICROSECOND))
-            end_bulk(database)
     except NoHistory as error:
         problem = f"{file}: {error}"
     except OSError as error:

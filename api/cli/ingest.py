@@ -1,7 +1,6 @@
 """`paperfeed ingest`: papers from a file or standard input."""
 
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,19 +13,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.cli.loading import (
     FIRST_CHUNK,
     Meter,
+    Pace,
     Rejects,
     next_chunk_size,
     open_database,
     open_input,
     rejects_path,
-    rest_after,
     size_of,
 )
 from api.services.catalog import IngestCounts, record_papers
 from api.settings import read_settings
 from api.sources.detect import FORMATS, parse_stream
 from api.sources.records import PaperRecord, RejectedLine
-from api.store.engine import Database
 
 EXIT_UNREADABLE: Final = 1
 EXIT_SOME_REJECTED: Final = 3
@@ -36,9 +34,9 @@ ANY_FORMAT: Final = "auto"
 class Ingest:
     """One run over one stream: chunks of papers go to the database, bad lines to the rejects."""
 
-    def __init__(self, database: Database, rejects: Rejects, meter: Meter) -> None:
+    def __init__(self, pace: Pace, rejects: Rejects, meter: Meter) -> None:
         self.counts = IngestCounts()
-        self._database = database
+        self._pace = pace
         self._rejects = rejects
         self._meter = meter
 
@@ -49,9 +47,11 @@ class Ingest:
         for record in self._accepted(found):
             chunk.append(record)
             if len(chunk) >= size:
-                size = next_chunk_size(size, seconds=self._write(chunk))
+                self._write(chunk)
+                size = next_chunk_size(size, seconds=self._pace.seconds)
                 chunk = []
-        self._write(chunk)
+        if chunk:
+            self._write(chunk)
 
     def _accepted(self, found: Iterable[PaperRecord | RejectedLine]) -> Iterator[PaperRecord]:
         for item in found:
@@ -61,17 +61,11 @@ class Ingest:
                 self._rejects.write(line=item.line, reason=item.reason, text=item.text)
                 self._meter.add(1)
 
-    def _write(self, chunk: list[PaperRecord]) -> float:
-        if not chunk:
-            return 0.0
-        with self._database.write() as session:
-            started = time.perf_counter()
+    def _write(self, chunk: list[PaperRecord]) -> None:
+        with self._pace.write() as session:
             counts = record_papers(session, chunk, now=datetime.now(UTC))
-        seconds = time.perf_counter() - started
         self.counts += counts
         self._meter.add(len(chunk))
-        rest_after(self._database, seconds=seconds)
-        return seconds
 
 
 @click.command()
@@ -100,10 +94,11 @@ def command(file: Path, format_name: str, rejects_file: Path | None) -> None:
         with (
             open_input(file) as stream,
             open_database(read_settings()) as database,
+            Pace(database) as pace,
             Rejects(rejects_file or rejects_path(file, command="ingest")) as rejects,
             Meter(total_bytes=size_of(file)) as meter,
         ):
-            ingest = Ingest(database, rejects, meter)
+            ingest = Ingest(pace, rejects, meter)
             try:
                 name = None if format_name == ANY_FORMAT else format_name
                 ingest.run(parse_stream(meter.chunks(stream), name=name))

@@ -11,8 +11,10 @@ from typing import IO, Final, Self
 import orjson
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from sqlalchemy.orm import Session
 
 from api.settings import Settings
+from api.store.bulk import begin_bulk, checkpoint
 from api.store.engine import Database
 from api.store.migrate import upgrade
 
@@ -24,6 +26,7 @@ LARGEST_CHUNK: Final = 2_000
 CHUNK_SECONDS: Final = 0.06  # of one write transaction: well under the 200 ms after which intake would feel it
 REST_SHARE: Final = 0.5  # of that time is left to other writers of SQLite, which has no queue for them
 LONGEST_REST: Final = 0.05  # seconds
+CHECKPOINT_SECONDS: Final = 1.0  # between moves of SQLite's log into the database: it stays at some dozens of MB
 REPORT_SECONDS: Final = 5.0  # between progress lines where there is no terminal
 
 
@@ -46,18 +49,37 @@ def next_chunk_size(size: int, *, seconds: float) -> int:
     return max(SMALLEST_CHUNK, min(fitting, size * 2, LARGEST_CHUNK))
 
 
-def rest_after(database: Database, *, seconds: float) -> None:
-    """Give other writers a chance after a transaction that took `seconds`."""
-    if database.is_sqlite:
-        time.sleep(min(seconds * REST_SHARE, LONGEST_REST))
+class Pace:
+    """Write transactions one after another that leave other writers of the database their share."""
 
+    def __init__(self, database: Database) -> None:
+        begin_bulk(database)
+        self.seconds = 0.0  # that the latest transaction held the lock
+        self._database = database
+        self._ended = self._moved = time.perf_counter()
 
-@contextmanager
-def paced(database: Database) -> Iterator[None]:
-    """Leave other writers their share after the block."""
-    started = time.perf_counter()
-    yield
-    rest_after(database, seconds=time.perf_counter() - started)
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a write transaction as soon as the others had their share since the one before."""
+        if self._database.is_sqlite:
+            passed = time.perf_counter() - self._ended
+            time.sleep(max(0.0, min(self.seconds * REST_SHARE, LONGEST_REST) - passed))
+        with self._database.write() as session:
+            session.connection()  # begins here: waiting for the lock is not holding it
+            started = time.perf_counter()
+            yield session
+        self._ended = time.perf_counter()
+        self.seconds = self._ended - started
+        if self._ended - self._moved > CHECKPOINT_SECONDS:
+            checkpoint(self._database)
+            self._moved = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if error is None:
+            checkpoint(self._database)
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def _database() -> Iterator[Database]:
     except ServiceError as error:
         problem = error.detail
     except OSError as error:
-        problem = f"{error.filename}: {error.strerror}"
+        problem = f"{error.filename or 'output'}: {error.strerror}"
     except SQLAlchemyError as error:
         problem = f"the database cannot be used: {str(error).splitlines()[0]}"
     else:

@@ -15,7 +15,7 @@ from api.runtime.state import Runtime
 from api.settings import LOOPBACK_HOSTS, Settings
 
 BUTTONS: Final = frozenset({"save", "dismiss"})
-FORWARDING_HEADERS: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+FORWARDING_HEADERS: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 LOOKS: Final = 12  # for the changed list before the page is shown again
 LOOK_SECONDS: Final = 0.1
 
@@ -68,7 +68,10 @@ def _is_own_page(request: Request, host: str) -> bool:
     source = request.headers.get("origin") or request.headers.get("referer")
     if source is None:
         return False
-    parts = urlsplit(source)
+    try:
+        parts = urlsplit(source)
+    except ValueError:  # such as an address in half a pair of brackets
+        return False
     return parts.scheme == request.url.scheme and parts.netloc == host
 
 

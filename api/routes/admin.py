@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path
 
 from api import queue
 from api.errors import Conflict
-from api.routes.deps import ReadSession, RuntimeDep, require_scope
+from api.routes.deps import RuntimeDep, require_scope
 from api.routes.problems import answers
 from api.schemas.admin import (
     CANCELLED_EXAMPLE,
@@ -60,18 +60,20 @@ def create_training_run(runtime: RuntimeDep) -> RunOut:
 @router.get(
     "/training-runs", summary="List retrains", responses=answers({"items": [RUN_EXAMPLE], "next": None}, 401, 403, 422)
 )
-def list_training_runs(session: ReadSession, runtime: RuntimeDep, limit: Limit = 20, cursor: Cursor = None) -> RunsOut:
+def list_training_runs(runtime: RuntimeDep, limit: Limit = 20, cursor: Cursor = None) -> RunsOut:
     """Answer runs, newest first."""
     place = None if cursor is None else decode_cursor(runtime.secret_key, RUNS, cursor)
-    page = reports.read_runs_page(session, limit=limit, place=place)
+    with runtime.db.read() as session:
+        page = reports.read_runs_page(session, limit=limit, place=place)
     following = None if page.next_place is None else encode_cursor(runtime.secret_key, RUNS, page.next_place)
     return RunsOut(items=page.items, next=following)
 
 
 @router.get("/training-runs/{run_id}", summary="Read one retrain", responses=answers(RUN_EXAMPLE, 401, 403, 404, 422))
-def read_training_run(run_id: RunId, session: ReadSession) -> RunOut:
+def read_training_run(run_id: RunId, runtime: RuntimeDep) -> RunOut:
     """Answer a run: its state, how far it is, its figures, and the reason when it did not succeed."""
-    return reports.describe_run(training.read_run(session, run_id))
+    with runtime.db.read() as session:
+        return reports.describe_run(training.read_run(session, run_id))
 
 
 @router.post("/training-runs/{run_id}/cancel", status_code=202, summary="Cancel a retrain", responses=_CANCELLED)
@@ -90,18 +92,20 @@ def delete_training_run(run_id: RunId, runtime: RuntimeDep) -> RunOut:
 @router.get(
     "/models", summary="List model versions", responses=answers({"items": [MODEL_EXAMPLE], "next": None}, 401, 403, 422)
 )
-def list_models(session: ReadSession, runtime: RuntimeDep, limit: Limit = 20, cursor: Cursor = None) -> ModelsOut:
+def list_models(runtime: RuntimeDep, limit: Limit = 20, cursor: Cursor = None) -> ModelsOut:
     """Answer versions, newest first, with the one that answers marked."""
     place = None if cursor is None else decode_cursor(runtime.secret_key, MODELS, cursor)
-    page = reports.read_models_page(session, limit=limit, place=place)
+    with runtime.db.read() as session:
+        page = reports.read_models_page(session, limit=limit, place=place)
     following = None if page.next_place is None else encode_cursor(runtime.secret_key, MODELS, page.next_place)
     return ModelsOut(items=page.items, next=following)
 
 
 @router.get("/models/{version}", summary="Read one model version", responses=answers(MODEL_EXAMPLE, 401, 403, 404, 422))
-def read_model(version: Version, session: ReadSession) -> ModelOut:
+def read_model(version: Version, runtime: RuntimeDep) -> ModelOut:
     """Answer a version with its configuration and figures."""
-    return reports.describe_model(versions.read_model(session, version))
+    with runtime.db.read() as session:
+        return reports.describe_model(versions.read_model(session, version))
 
 
 @router.post(

@@ -1,12 +1,11 @@
-"""What routes depend on: the process's runtime, sessions, and who is calling."""
+"""What routes depend on: the process's runtime, and who is calling."""
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
-from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from api.errors import InvalidRequest, MissingReader, NotAllowed, NotAuthenticated
@@ -28,20 +27,8 @@ def read_runtime(request: Request) -> Runtime:
 RuntimeDep = Annotated[Runtime, Depends(read_runtime)]
 
 
-def _read_session(runtime: RuntimeDep) -> Iterator[Session]:
-    with runtime.db.read() as session:
-        yield session
-
-
-def _write_session(runtime: RuntimeDep) -> Iterator[Session]:
-    with runtime.db.write() as session:
-        yield session
-
-
-# `scope="function"`: with FastAPI's default the commit would come after the answer. A route that holds one of these
-# must not open a second session (as rendering papers does): under load each of them would wait for the other's.
-ReadSession = Annotated[Session, Depends(_read_session, scope="function")]
-WriteSession = Annotated[Session, Depends(_write_session, scope="function")]
+# There is no dependency that opens a session, routes do it themselves: a session held between two turns in the thread
+# pool keeps the lock or a connection from the requests that fill the pool, and waits for one of their threads.
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,8 @@ async def take_events(runtime: Runtime, raw_events: Sequence[object], *, externa
         future_tolerance=timedelta(hours=runtime.settings.future_tolerance_hours),
     )
     outcome = await asyncio.wrap_future(runtime.intake.submit(batch))
+    if outcome.user_id is not None:
+        runtime.access.note_user_id(external_user, outcome.user_id)
     await _follow(runtime, outcome)
     _count(batch, outcome)
     return outcome

@@ -28,7 +28,7 @@ async def read_livez() -> AliveOut:
 @router.get("/readyz", summary="Can requests be served?", responses={503: _NOT_READY})
 def read_readyz(runtime: RuntimeDep, response: Response) -> ReadyOut:
     """Answer 200 while requests can be served, `degraded` included, and 503 otherwise."""
-    health = read_health(runtime.settings, runtime.db, now=datetime.now(UTC))
+    health = read_health(runtime.settings, runtime.db, now=datetime.now(UTC), model_failure=runtime.serving.failure)
     response.status_code = 200 if health.can_serve else 503
     response.headers["Cache-Control"] = "no-store"
     checks = {name: CheckOut(state=check.state, detail=check.detail) for name, check in health.checks.items()}

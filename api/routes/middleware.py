@@ -1,5 +1,6 @@
 """Pure ASGI middleware: request id, access log, figures, security headers, body limit, the last line of defence."""
 
+import asyncio
 import logging
 import re
 import time
@@ -17,6 +18,8 @@ from api.runtime.metrics import REQUEST_SECONDS
 log = logging.getLogger("api.access")
 
 MOST_BODY_BYTES: Final = 1024 * 1024  # 500 events with slates stay below
+MOST_DRAINED_BYTES: Final = 64 * 1024 * 1024  # of a refused body; a client that still sends does not see the answer
+DRAIN_SECONDS: Final = 10.0
 REQUEST_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics"})
 _HEADERS: Final = {
@@ -80,14 +83,15 @@ class BodyLimit:
         length = Headers(scope=scope).get("content-length")
         if length is not None:  # the server holds the client to it
             is_over = not length.isdecimal() or int(length[:20]) > self.most_bytes
-            await (self._refuse if is_over else self.app)(scope, receive, send)
+            await (self._drain_and_refuse if is_over else self.app)(scope, receive, send)
             return
         if scope["method"] in {"GET", "HEAD"}:
             await self.app(scope, receive, send)
             return
         messages, is_over = await self._read_ahead(receive)
         if is_over:
-            await self._refuse(scope, receive, send)
+            is_whole = not messages[-1].get("more_body", False)
+            await (self._refuse if is_whole else self._drain_and_refuse)(scope, receive, send)
             return
 
         async def replay() -> Message:
@@ -107,13 +111,30 @@ class BodyLimit:
             if not message.get("more_body", False):
                 return messages, False
 
+    async def _drain_and_refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if "expect" not in Headers(scope=scope):  # who asks first has not begun to send
+            await _drain(receive)
+        await self._refuse(scope, receive, send)
+
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         error = errors.TooLarge(
             f"a body takes {self.most_bytes} bytes at most: send smaller batches", limit_bytes=self.most_bytes
         )
         response = error_response(error, instance=scope["path"])
-        response.headers["connection"] = "close"  # the rest of the body is not worth reading
+        response.headers["connection"] = "close"  # whatever still comes is not worth reading
         await response(scope, receive, send)
+
+
+async def _drain(receive: Receive) -> None:
+    size, has_more = 0, True
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while has_more and size < MOST_DRAINED_BYTES:
+                message = await receive()
+                size += len(message.get("body", b""))
+                has_more = message.get("more_body", False)
+    except TimeoutError:
+        pass
 
 
 def _internal_error(path: str) -> ASGIApp:

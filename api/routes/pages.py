@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlencode
 
 import jinja2
 from fastapi import APIRouter, Request, Response
+from markupsafe import Markup, escape
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
@@ -110,10 +111,19 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["prose"] = _prose
     environment.globals["stylesheet"] = (
         f"/static/paperfeed.css?v={hashlib.sha256(_static('paperfeed.css')).hexdigest()[:8]}"
     )
     return environment
+
+
+def _prose(text: str) -> Markup:
+    """A sentence as HTML, with what stands between backticks as code."""
+    parts = [
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(text.split("`"))
+    ]
+    return Markup("").join(parts)
 
 
 @lru_cache(maxsize=8)

@@ -33,6 +33,19 @@ _BY_STATUS: Final[dict[int, type[errors.ServiceError]]] = {
     422: errors.InvalidRequest,
     503: errors.Unavailable,
 }
+_ROUTER_SAYS: Final = {
+    404: "there is nothing at this path: `/docs` names those that exist",
+    405: "this path does not take this method: the `Allow` header names those it does",
+}
+_OF_ONE_READER: Final = frozenset({"reader", "feedback", "feed"})  # tags
+_USER_HEADER: Final[dict[str, Any]] = {
+    "name": "X-User",
+    "in": "header",
+    "required": False,
+    "description": "The reader for whom a service token acts; a reader's own token leaves it out.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+    "example": "ada",
+}
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -115,6 +128,10 @@ def tidy_openapi(document: dict[str, Any]) -> dict[str, Any]:
             elif MEDIA_TYPE in content:
                 content.pop("application/json", None)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for operation in operations(document):
+        _show_examples(operation, schemas)
+        if not _OF_ONE_READER.isdisjoint(operation.get("tags", ())):
+            operation.setdefault("parameters", []).append(_USER_HEADER)
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     # Routes that read the body themselves name its schema only.
@@ -128,6 +145,16 @@ def tidy_openapi(document: dict[str, Any]) -> dict[str, Any]:
 def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
     """Return every operation of an OpenAPI document."""
     return [operation for path in document["paths"].values() for operation in path.values()]
+
+
+def _show_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Repeat the example of a schema where the schema is used, so that every reader of the document finds it."""
+    for holder in (operation.get("requestBody", {}), *operation["responses"].values()):
+        for content in holder.get("content", {}).values():
+            name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+            examples = schemas.get(name, {}).get("examples")
+            if examples and "example" not in content:
+                content["example"] = examples[0]
 
 
 def _plain(response: dict[str, Any]) -> dict[str, Any]:
@@ -153,11 +180,14 @@ def _on_http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     title = http.HTTPStatus(error.status_code).phrase
+    detail = str(error.detail)
+    if detail == title:  # the router's own words say nothing
+        detail = _ROUTER_SAYS.get(error.status_code, detail)
     return problem_response(
         error.status_code,
         title,
         title.lower().replace(" ", "-"),
-        str(error.detail),
+        detail,
         headers=error.headers,
         instance=request.url.path,
     )

@@ -6,7 +6,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from api.errors import InvalidCursor
-from api.routes.deps import AdminActor, ReadSession, RuntimeDep, WriteSession
+from api.routes.deps import AdminActor, RuntimeDep
 from api.routes.problems import answers
 from api.schemas.common import DEFAULT_ITEMS, Cursor, Limit
 from api.schemas.people import EXAMPLE_TOKEN, NewTokenOut, TokenIn, TokenOut, TokensOut
@@ -21,35 +21,35 @@ _PAGE: Final = {"items": [EXAMPLE_TOKEN], "next": None}
 
 
 @router.post("", status_code=201, summary="Make a token", responses=answers(_NEW, 401, 403, 422, 503, status=201))
-def create_token(session: WriteSession, _actor: AdminActor, body: TokenIn) -> NewTokenOut:
+def create_token(runtime: RuntimeDep, _actor: AdminActor, body: TokenIn) -> NewTokenOut:
     """Its text is shown in this answer and never again."""
-    facts, text = accounts.create_token(
-        session, external_user=body.user_id, scopes=body.scopes, label=body.label, now=datetime.now(UTC)
-    )
+    with runtime.db.write() as session:
+        facts, text = accounts.create_token(
+            session, external_user=body.user_id, scopes=body.scopes, label=body.label, now=datetime.now(UTC)
+        )
     return NewTokenOut(**_shown(facts).model_dump(), token=text)
 
 
 @router.get("", summary="List tokens", responses=answers(_PAGE, 401, 403, 422))
 def list_tokens(
-    runtime: RuntimeDep,
-    session: ReadSession,
-    _actor: AdminActor,
-    limit: Limit = DEFAULT_ITEMS,
-    cursor: Cursor = None,
+    runtime: RuntimeDep, _actor: AdminActor, limit: Limit = DEFAULT_ITEMS, cursor: Cursor = None
 ) -> TokensOut:
     """Oldest first, revoked ones included."""
     after = None
     if cursor is not None:
         after = _place(runtime.secret_key, cursor)
-    page, place = accounts.list_tokens(session, after=after, limit=limit)
+    with runtime.db.read() as session:
+        page, place = accounts.list_tokens(session, after=after, limit=limit)
     following = None if place is None else encode_cursor(runtime.secret_key, SCOPE, [place[0].isoformat(), place[1]])
     return TokensOut(items=[_shown(facts) for facts in page], next=following)
 
 
 @router.delete("/{token_id}", summary="Revoke a token", responses=answers(EXAMPLE_TOKEN, 401, 403, 404, 422, 503))
-def revoke_token(session: WriteSession, _actor: AdminActor, token_id: str) -> TokenOut:
+def revoke_token(runtime: RuntimeDep, _actor: AdminActor, token_id: str) -> TokenOut:
     """Every process stops accepting it within five seconds."""
-    return _shown(accounts.revoke_token(session, token_id, now=datetime.now(UTC)))
+    with runtime.db.write() as session:
+        facts = accounts.revoke_token(session, token_id, now=datetime.now(UTC))
+    return _shown(facts)
 
 
 def _place(secret_key: bytes, cursor: str) -> tuple[datetime, str]:

@@ -45,8 +45,10 @@ def read_interests(runtime: RuntimeDep, actor: ReaderActor) -> InterestsOut:
 def write_interests(runtime: RuntimeDep, actor: WritingReader, body: InterestsIn) -> InterestsOut:
     """Categories, free-text terms and papers they like; the next page of the feed follows, without a single click."""
     wanted = accounts.Interests(*(tuple(dict.fromkeys(part)) for part in (body.categories, body.terms, body.papers)))
+    name = actor.external_user or ""
     with runtime.db.write() as session:
-        user_id, kept = accounts.write_interests(session, actor.external_user or "", wanted, now=datetime.now(UTC))
+        user_id, kept = accounts.write_interests(session, name, wanted, now=datetime.now(UTC))
+    runtime.access.note_user_id(name, user_id)
     runtime.feeds.drop_list(user_id)
     if runtime.feeds.claim_refresh(user_id):
         runtime.hints.offer(REFRESH_FEED, user_id)

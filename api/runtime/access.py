@@ -85,6 +85,11 @@ class Access:
                 self._users.put(external_user, user_id)
         return user_id
 
+    def note_user_id(self, external_user: str, user_id: int) -> None:
+        """Remember the id under which a write has just found or made a reader: a removed one may have come back."""
+        if self._users.get(external_user) != user_id:
+            self._users.put(external_user, user_id)
+
     def _load_identity(self, token_id: str, secret: str) -> Identity | None:
         with self._database.read() as session:
             found = find_token(session, token_id)

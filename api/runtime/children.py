@@ -24,7 +24,8 @@ def build_children(settings: Settings, *, is_empty: bool) -> list[ChildSpec]:
     if settings.broker_url is None:
         specs.append(_server("broker", embedded.broker_command(settings)))
     start = ("workers.first_start", "--empty") if is_empty else ("workers.first_start",)
-    worker = ("celery", "-q", "-A", "workers.app", "worker")
+    # Workers have nothing to tell each other: what is to be done stands in SQL.
+    worker = ("celery", "-q", "-A", "workers.app", "worker", "--without-mingle", "--without-gossip")
     events = ("-Q", "events,mail", "-c", str(settings.worker_processes), "-n", "events@%h")
     train = ("-Q", "train", "-c", "1", "-n", "train@%h")
     beat = ("celery", "-q", "-A", "workers.app", "beat", "--pidfile=", "-s", str(settings.run_dir / "beat-schedule"))

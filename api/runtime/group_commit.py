@@ -20,7 +20,9 @@ Outcome = TypeVar("Outcome")
 
 MOST_WEIGHT: Final = 2000  # events in one transaction: well under 200 ms
 MOST_WAITING: Final = 2000  # requests; more than that is refused rather than answered too late
-DEADLOCK: Final = "40P01"  # PostgreSQL's code: the other writer won, trying again is right
+# PostgreSQL's codes for "another writer was faster", where trying again is right: a deadlock, and a row that was looked
+# up and then removed (SQLite, with one writer at a time, knows neither).
+OVERTAKEN: Final = frozenset({"40P01", "23503"})
 
 
 class GroupCommit(Generic[Item, Outcome]):
@@ -109,7 +111,7 @@ class GroupCommit(Generic[Item, Outcome]):
         try:
             return self._commit_once(items)
         except sa.exc.DBAPIError as error:
-            if not _is_deadlock(error):
+            if not _is_overtaken(error):
                 raise
         return self._commit_once(items)
 
@@ -118,8 +120,8 @@ class GroupCommit(Generic[Item, Outcome]):
             return self._work(session, items)
 
 
-def _is_deadlock(error: sa.exc.DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) == DEADLOCK
+def _is_overtaken(error: sa.exc.DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in OVERTAKEN
 
 
 def _is_outage(error: Exception) -> bool:

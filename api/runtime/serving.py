@@ -52,6 +52,11 @@ class ServingModel:
         """The model that answers now, None before the first promotion."""
         return self._current
 
+    @property
+    def failure(self) -> str:
+        """Why the last look for a model failed, empty when it did not."""
+        return self._last_failure
+
     def poll(self) -> Served | None:
         """Look for a newly promoted version and for new papers, and return what answers now; never raises."""
         with self._polling:

@@ -105,7 +105,10 @@ class HistoryOut(BaseModel):
 class TokenIn(BaseModel):
     """A token to make: for one reader, or without `user_id` for a service that acts for any."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"user_id": "ada", "scopes": ["read", "write"], "label": "Ada's reader"}]},
+    )
 
     user_id: ReaderName | None = None
     scopes: list[Scope] = Field(min_length=1, max_length=3)

@@ -51,8 +51,8 @@ class Health:
         return "ok" if all(check.state == "ok" for check in self.checks.values()) else "degraded"
 
 
-def read_health(settings: Settings, db: Database, *, now: datetime) -> Health:
-    """Ask every part for its state; never raises."""
+def read_health(settings: Settings, db: Database, *, now: datetime, model_failure: str = "") -> Health:
+    """Ask every part for its state, and add why this process could not load the promoted model; never raises."""
     checks = {
         "cache": _server("cache", settings.resolved_cache_url, "lists are built from the database instead"),
         "broker": _server("broker", settings.resolved_broker_url, "lists follow late, training waits"),
@@ -61,6 +61,9 @@ def read_health(settings: Settings, db: Database, *, now: datetime) -> Health:
         db.ping()
         checks["database"] = Check("ok", "answers", is_needed=True)
         checks |= _stored(settings, db, now=now)
+        if model_failure and "model" in checks:
+            detail = f"{checks['model'].detail}, but cannot be loaded ({model_failure}): run `paperfeed train`"
+            checks["model"] = Check("degraded", detail)
     except SQLAlchemyError as error:
         log.warning("database check failed", extra={"error": type(error).__name__})
         checks["database"] = Check("failed", _first_line(error), is_needed=True)

@@ -1,7 +1,6 @@
 """Signed tokens: a slate says what one page showed, a cursor holds the frozen rest of a list."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -14,6 +13,7 @@ import numpy as np
 import orjson
 
 from api.errors import InvalidCursor
+from api.services.cursors import from_url_safe
 from api.store.feed_codec import FeedList, Source, pack, unpack
 from api.store.papers import Place
 from api.store.tables import EPOCH, ONE_MICROSECOND
@@ -145,10 +145,7 @@ def _seal(secret_key: bytes, purpose: bytes, payload: bytes) -> str:
 def _open(secret_key: bytes, purpose: bytes, token: str) -> bytes | None:
     if len(token) > LONGEST_TOKEN:
         return None
-    try:
-        raw = base64.b64decode(token.encode("ascii") + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None
+    raw = from_url_safe(token)
     signature, payload = raw[:SIGNATURE_BYTES], raw[SIGNATURE_BYTES:]
     return payload if hmac.compare_digest(signature, _sign(secret_key, purpose, payload)) else None
 

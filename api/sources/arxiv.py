@@ -35,7 +35,7 @@ def parse_feed(window: Window) -> Iterator[PaperRecord | RejectedLine]:
     for head, piece in split_entries(window):
         try:
             yield _record_of(_element(head, piece))
-        except (BadRecord, ElementTree.ParseError, LookupError) as error:
+        except (ValueError, ElementTree.ParseError, LookupError) as error:  # odd encodings raise any
             yield RejectedLine(piece.line, str(error), piece.data.decode(errors="replace"))
 
 

@@ -19,7 +19,7 @@ PARSERS: Final[dict[str, Parser]] = {
 ATOM: Final = "arxiv-atom"
 FORMATS: Final = (*PARSERS, ATOM)
 
-_ATOM_STARTS: Final = (b"<?xml", b"<feed", b"<entry", b"<!--")
+_ATOM_STARTS: Final = (b"<?xml", b"<feed", b"<entry", b"<!--", b"<!DOC")
 _SNAPSHOT_KEYS: Final = frozenset({"authors_parsed", "versions", "update_date"})
 _HUGGINGFACE_KEYS: Final = frozenset({"publishedAt", "submittedOnDailyAt", "ai_keywords", "numComments"})
 

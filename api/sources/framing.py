@@ -94,7 +94,10 @@ def split_array(window: Window) -> Iterator[Piece]:
     window.skip(1)
     while True:
         first = window.skip_any(_SPACE + b",")
-        if first in {b"", b"]"}:
+        if not first:
+            yield Piece(window.line, b"", "the JSON array is not closed: the file may have been cut off")
+            return
+        if first == b"]":
             window.skip(1)
             return
         line = window.line

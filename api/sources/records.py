@@ -88,6 +88,8 @@ def line_of_text(value: object, *, name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise BadRecord(f"{name} is not text")
+    if value.isprintable() and "  " not in value:  # most texts: then a space is the only blank there can be
+        return value.strip(" ")
     return " ".join(_CONTROL.sub(" ", value).split())
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -61,11 +62,22 @@ def _create_engine(url: str, *, pool_size: int) -> sa.Engine:
             max_overflow=5,
             pool_pre_ping=True,
             connect_args={"connect_timeout": 5},
+            json_serializer=_to_json,
+            json_deserializer=orjson.loads,
         )
-    engine = sa.create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_MS / 1000, "check_same_thread": False})
+    engine = sa.create_engine(
+        parsed,
+        connect_args={"timeout": SQLITE_BUSY_MS / 1000, "check_same_thread": False},
+        json_serializer=_to_json,
+        json_deserializer=orjson.loads,
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _to_json(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -1,15 +1,11 @@
 """Bulk writing of history: a few statements for thousands of rows, on either database."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
 import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
 
-from api.store.engine import Database
 from api.store.library import time_or_start
 from api.store.tables import Event, LibraryItem
 from api.store.upsert import insert_into
@@ -36,25 +32,6 @@ _POSTGRESQL_ACTIVE: Final = (
     "UPDATE users SET last_active_at = new.active FROM unnest(%s::bigint[], %s::bigint[]) AS new (reader, active)"
     " WHERE user_id = new.reader AND (last_active_at IS NULL OR last_active_at < new.active)"
 )
-
-# A synced commit for each chunk would take most of the time; `end_bulk` syncs once for all. The log may grow to 16 MB
-# between checkpoints: longer ones would be felt by whoever has to move them into the database.
-_SQLITE_BULK: Final = ("PRAGMA synchronous=NORMAL", "PRAGMA wal_autocheckpoint=4000")
-
-
-def begin_bulk(database: Database) -> None:
-    """Let this process write many chunks without waiting for the disk each time; commits stay atomic."""
-    if database.is_sqlite:
-        sa.event.listen(database.engine, "connect", _relax)
-        database.engine.dispose()
-
-
-def end_bulk(database: Database) -> None:
-    """Wait until all that was written is on the disk."""
-    if database.is_sqlite:
-        # Outside of a transaction: a checkpoint begins with syncing the whole log.
-        with contextlib.closing(database.engine.raw_connection()) as connection:
-            connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def append_history(session: Session, rows: Sequence[ImportRow]) -> int:
@@ -104,10 +81,3 @@ def raise_last_active(session: Session, active: Mapping[int, int]) -> None:
         connection.exec_driver_sql(_SQLITE_ACTIVE, rows)
     else:
         connection.exec_driver_sql(_POSTGRESQL_ACTIVE, tuple(map(list, zip(*rows, strict=True))))
-
-
-def _relax(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()
-    for pragma in _SQLITE_BULK:
-        cursor.execute(pragma)
-    cursor.close()

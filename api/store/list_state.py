@@ -22,8 +22,19 @@ def write_list_seq(session: Session, user_id: int, *, seq: int, version: str) ->
 
     A list that was built for a version which has been replaced meanwhile says nothing about the one that is read.
     """
-    serving = sa.select(Serving.version).scalar_subquery()
-    answers = sa.func.coalesce(serving, "") == version
-    statement = sa.update(User).where(User.user_id == user_id, User.list_seq < seq, answers).values(list_seq=seq)
+    if _hold_serving_version(session) != version:
+        return False
+    statement = sa.update(User).where(User.user_id == user_id, User.list_seq < seq).values(list_seq=seq)
     session.execute(statement.execution_options(synchronize_session=False))
-    return session.scalar(sa.select(answers)) or False
+    return True
+
+
+def _hold_serving_version(session: Session) -> str:
+    """Return the version that answers, "" before the first, and keep promotions out until the transaction ends.
+
+    On SQLite there is one writer at a time. Elsewhere a promotion under way is waited for, the first one included,
+    when there is no row to lock: what it says about lists would else come before what is noted here.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(sa.text("LOCK TABLE serving IN SHARE MODE"))
+    return session.scalar(sa.select(Serving.version)) or ""

@@ -154,3 +154,12 @@ def test_a_missing_file_ends_with_2_and_is_named(tmp_path: Path) -> None:
     result = run((tmp_path / "I.csv", tmp_path / "P.jsonl"))
     assert result.exit_code == 2
     assert "P.jsonl: cannot be read" in result.stderr
+
+
+def test_an_output_that_cannot_be_written_ends_with_2_before_the_fit(tmp_path: Path) -> None:
+    (tmp_path / "I.csv").write_text("user_id,paper_id\nu,a\n")
+    (tmp_path / "P.jsonl").write_text('{"id": "a"}\n')
+    arguments = ["--interactions", "I.csv", "--papers", "P.jsonl", "--out", "nowhere/L.jsonl"]
+    result = CliRunner().invoke(command, [str(tmp_path / part) if "." in part else part for part in arguments])
+    assert result.exit_code == 2
+    assert "nowhere/L.jsonl: cannot be written" in result.stderr

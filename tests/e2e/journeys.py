@@ -52,6 +52,11 @@ def stage_of(installation: Installation, run_id: int | str) -> str:
     return str(run["state"] if run["state"] in FINISHED else run["stage"])
 
 
+def has_ended(installation: Installation, run_id: int | str) -> bool:
+    """True when nothing more will happen to a run."""
+    return stage_of(installation, run_id) in FINISHED
+
+
 def hits_against_popularity(installation: Installation, folder: Path) -> tuple[int, int]:
     """Return hits at 20 on the held-out saves of 1,000 readers: the feed's and popularity's."""
     past = saves_of(folder / "train.csv")

@@ -42,11 +42,12 @@ def test_every_service_sees_the_same_stores() -> None:
     assert settings.secret_key is not None
 
 
-def test_every_queue_that_the_embedded_mode_serves_is_served_here() -> None:
+def test_workers_are_started_as_in_the_embedded_mode() -> None:
     embedded = {spec.role: tuple(spec.command) for spec in build_children(Settings(data_dir=Path("/d")), is_empty=True)}
     for role in ("worker", "trainer"):
-        (queues,) = [command[command.index("-Q") + 1] for command in [embedded[role]]]
-        assert SERVICES[role].command[SERVICES[role].command.index("-Q") + 1] == queues
+        ours, theirs = SERVICES[role].command, embedded[role]
+        assert ours[ours.index("-Q") + 1] == theirs[theirs.index("-Q") + 1]
+        assert {"--without-mingle", "--without-gossip"} <= set(ours) & set(theirs)
 
 
 def test_every_variable_of_the_file_is_explained_in_the_example() -> None:

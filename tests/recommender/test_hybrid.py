@@ -137,6 +137,22 @@ def test_an_empty_world_fits_and_ranks_nothing() -> None:
     assert len(model.extend(titles).papers) == 1
 
 
+@pytest.mark.parametrize(("readers", "saves"), [(1, 1), (1, 3), (2, 5)])
+def test_words_rank_while_there_is_hardly_a_save(world: Planted, readers: int, saves: int) -> None:
+    few = np.concatenate(
+        [np.flatnonzero(world.interactions.user_ids == reader)[:saves] for reader in range(1, readers + 1)]
+    )
+    log = world.interactions.select(few)
+    model = Hybrid.fit(build_dataset(log, world.texts, now=NOW, weights=WEIGHTS), SMALL, seed=0)
+    paper = int(log.paper_ids[0])
+    [topic] = world.topics(log.paper_ids[:1]).tolist()
+    [by_save] = model.recommend([one_save(paper)], k=10)
+    [by_term] = model.recommend([Profile(NOTHING, NO_WEIGHTS, NOTHING, (" ".join(topic_words(topic)),))], k=10)
+    for ranked in (by_save, by_term):
+        assert topic_share(world, ranked.paper_ids, topic) > 0.8
+        assert np.abs(ranked.scores).max() < 1000
+
+
 def test_confidence_counts_in_ratios_only(world: Planted) -> None:
     dataset = world.dataset()
     doubled = replace(dataset, user_items=dataset.user_items * np.float32(2))

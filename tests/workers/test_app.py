@@ -31,6 +31,10 @@ def test_the_worker_never_gives_up_on_its_broker() -> None:
     assert app.conf.broker_connection_max_retries is None
 
 
+def test_a_lost_broker_ends_no_fit() -> None:
+    assert not app.conf.worker_cancel_long_running_tasks_on_connection_loss
+
+
 def test_every_scheduled_message_names_a_known_task_its_queue_and_expires() -> None:
     for entry in app.conf.beat_schedule.values():
         options = entry["options"]

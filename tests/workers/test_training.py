@@ -64,6 +64,14 @@ def test_a_queued_run_is_hinted_again_until_somebody_takes_it(held: Runtime, red
     assert waiting(redis_url, queue.TRAIN_QUEUE) == 1
 
 
+def test_hints_at_a_run_that_nobody_takes_do_not_pile_up(held: Runtime, redis_url: str) -> None:
+    with held.db.write() as session:
+        training.request_run(session, trigger="admin", now=datetime.now(UTC))
+    for _ in range(3):
+        reap_runs()
+    assert waiting(redis_url, queue.TRAIN_QUEUE) == 1
+
+
 def test_a_run_whose_lease_has_ended_is_queued_and_hinted(held: Runtime, redis_url: str) -> None:
     past = datetime.now(UTC) - timedelta(hours=1)
     with held.db.write() as session:

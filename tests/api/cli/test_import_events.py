@@ -11,9 +11,10 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
-from api.cli.import_events import command
+from api.cli import import_events
+from api.cli.import_events import command, reader_by_reader
 from api.settings import read_settings
-from api.sources.history import ROW_NAMESPACE, derived_id
+from api.sources.history import ROW_NAMESPACE, HistoryRow, derived_id
 from api.store.engine import Database
 from api.store.events import count_events_since, load_history
 from api.store.library import load_saved
@@ -175,3 +176,22 @@ def test_the_library_holds_the_latest_word_across_chunks(load: Load, database: D
 def test_a_derived_id_is_a_uuid5_of_the_row() -> None:
     expected = uuid.uuid5(uuid.UUID(bytes=ROW_NAMESPACE), "ada\x1f2401.00001\x1f2\x1fNone\x1fNone")
     assert derived_id("ada", "2401.00001", 2, None, None) == str(expected)
+
+
+def test_rows_come_reader_by_reader_and_are_read_no_further_than_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_events, "SORTED_ROWS", 4)
+    taken: list[int] = []
+
+    def rows() -> Iterator[HistoryRow]:
+        for line, user in enumerate("bababcacbc"):
+            taken.append(line)
+            yield HistoryRow(line, user, "p", 1, None, None, str(line), False, "")
+
+    given: list[HistoryRow] = []
+    for row in reader_by_reader(rows()):
+        given.append(row)
+        assert len(taken) - len(given) <= 4
+    assert "".join(row.external_user for row in given) == "aabb" + "abcc" + "bc"
+    for user in "abc":
+        lines = [row.line for row in given if row.external_user == user]
+        assert lines == sorted(lines)

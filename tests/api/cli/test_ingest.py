@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from api.cli.loading import (
     LARGEST_CHUNK,
     SMALLEST_CHUNK,
     Meter,
+    Pace,
     Rejects,
     next_chunk_size,
     open_database,
@@ -145,7 +147,7 @@ def test_another_writer_gets_its_turns_while_papers_are_loaded(sqlite_database: 
 
     def load() -> None:
         with Rejects(tmp_path / "rejects") as rejects, Meter(total_bytes=None) as meter:
-            Ingest(sqlite_database, rejects, meter).run(parse_stream(lines))
+            Ingest(Pace(sqlite_database), rejects, meter).run(parse_stream(lines))
         is_done.set()
 
     loader = threading.Thread(target=load)
@@ -164,6 +166,16 @@ def test_another_writer_gets_its_turns_while_papers_are_loaded(sqlite_database: 
     assert sorted(waits)[len(waits) // 2] < 1.0
 
 
+def test_after_a_bulk_load_everything_is_in_the_database_itself(sqlite_database: Database, tmp_path: Path) -> None:
+    with Pace(sqlite_database) as pace, Rejects(tmp_path / "rejects") as rejects, Meter(total_bytes=None) as meter:
+        Ingest(pace, rejects, meter).run(parse_stream(snapshot_lines(300)))
+    assert 0 < pace.seconds < 1.0
+    copy = tmp_path / "copy.db"
+    shutil.copy(sqlite_database.engine.url.database or "", copy)  # without its log
+    with Database(f"sqlite:///{copy}").read() as session:
+        assert count_papers(session) == 300
+
+
 def test_a_long_stream_is_never_held_in_memory(sqlite_database: Database, tmp_path: Path) -> None:
     """What has been read runs ahead of what has been written by less than a chunk and a buffer."""
     ahead: list[int] = []
@@ -174,7 +186,7 @@ def test_a_long_stream_is_never_held_in_memory(sqlite_database: Database, tmp_pa
             yield line
 
     with Rejects(tmp_path / "rejects") as rejects, Meter(total_bytes=None) as meter:
-        ingest_run = Ingest(sqlite_database, rejects, meter)
+        ingest_run = Ingest(Pace(sqlite_database), rejects, meter)
         ingest_run.run(parse_stream(lines()))
     assert ingest_run.counts.inserted == 1_500
     assert max(ahead) < 1_500

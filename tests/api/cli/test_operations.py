@@ -3,6 +3,8 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +46,17 @@ def test_migrate_makes_the_tables_and_says_so(tmp_path: Path) -> None:
     db = Database(f"sqlite:///{tmp_path / 'data' / 'paperfeed.db'}")
     assert is_current(db)
     db.engine.dispose()
+
+
+@pytest.mark.parametrize("command", ["--help", "migrate", "doctor"])
+def test_an_output_that_takes_nothing_is_one_line(command: str) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "api.cli", command], check=False, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == "paperfeed: output: No space left on device"
+    assert "Traceback" not in ended.stderr
 
 
 def test_migrate_on_a_database_that_is_away_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
-"""An answer never comes before its commit."""
+"""An answer never comes before its commit, and a session is never held while its request waits for a thread."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -33,6 +35,19 @@ def test_a_failing_commit_is_never_answered_with_success(
     assert response.headers["retry-after"]
     assert count_rows(runtime.db, Event) == 0
     assert count_rows(runtime.db, Token) == tokens
+
+
+def test_as_many_writers_as_there_are_threads_wait_for_nobody_forever(
+    client: TestClient, as_ada: dict[str, str], runtime: Runtime
+) -> None:
+    def make_token(_number: int) -> int:
+        return client.post("/v1/admin/tokens", json={"scopes": ["read"]}, headers=as_ada).status_code
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(80) as pool:
+        statuses = list(pool.map(make_token, range(80)))
+    assert set(statuses) == {201}
+    assert time.monotonic() - started < 8.0  # a writer that cannot get the lock gives up after 10
 
 
 def test_a_known_token_and_reader_cost_no_statement(

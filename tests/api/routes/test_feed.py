@@ -118,6 +118,9 @@ def test_a_get_writes_no_sql(world: Database, client: TestClient, token_of: Any,
     headers = {"Authorization": f"Bearer {token_of('read')}", "X-User": "somebody new"}
     page = read(client, headers)
     assert page["source"] in {"trending", "latest"}
+    for path in ("/v1/me/history", "/v1/me/library", "/v1/me/interests"):
+        assert client.get(path, headers=headers).status_code == 200
+    assert statements
     assert not [sql for sql in statements if sql.split()[0] in {"INSERT", "UPDATE", "DELETE"}]
 
 

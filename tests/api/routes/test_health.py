@@ -1,11 +1,14 @@
 """The routes for those who watch the service."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from fastapi.testclient import TestClient
 
+from api.runtime.state import Runtime
 from api.store.engine import Database
 from api.store.migrate import HEAD
+from api.store.tables import ModelVersion, Serving
 
 
 def stamp(database: Database) -> None:
@@ -33,6 +36,22 @@ def test_readyz_without_papers_is_503_and_names_the_reason(client: TestClient, d
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert "no papers yet" in answer.json()["checks"]["sources"]["detail"]
+
+
+def test_readyz_names_a_promoted_model_that_cannot_be_loaded(
+    client: TestClient, database: Database, runtime: Runtime
+) -> None:
+    stamp(database)
+    now = datetime.now(UTC)
+    with database.write() as session:
+        session.add(ModelVersion(version="gone", created_at=now, config={}, fingerprint="f"))
+        session.flush()
+        session.add(Serving(serving_id=1, version="gone", switched_at=now))
+    runtime.serving.poll()
+    check = client.get("/readyz").json()["checks"]["model"]
+    assert check["state"] == "degraded"
+    assert "gone" in check["detail"]
+    assert "paperfeed train" in check["detail"]
 
 
 def test_metrics_are_text_for_prometheus(client: TestClient, tmp_path: Path) -> None:

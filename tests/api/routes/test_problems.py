@@ -77,6 +77,7 @@ def test_unknown_paths_and_methods_are_problems(failing: TestClient, method: str
     response = failing.request(method, path)
     assert response.status_code == status
     assert response.headers["content-type"] == MEDIA_TYPE
+    assert len(response.json()["detail"]) > len(response.json()["title"])
     assert ("allow" in response.headers) == (status == 405)
 
 
@@ -115,8 +116,7 @@ def test_answers_carry_security_headers(failing: TestClient) -> None:
 
 def test_every_operation_is_documented_with_an_example_and_its_problems() -> None:
     document = create_app(Settings(secret_key=SecretStr("x" * 40))).openapi()
-    schemas = document["components"]["schemas"]
-    assert not {"HTTPValidationError", "ValidationError"} & schemas.keys()
+    assert not {"HTTPValidationError", "ValidationError"} & document["components"]["schemas"].keys()
     lacking: list[str] = []
     for operation in operations(document):
         name = operation["operationId"]
@@ -124,10 +124,13 @@ def test_every_operation_is_documented_with_an_example_and_its_problems() -> Non
             lacking.append(f"{name}: summary")
         for status, response in operation["responses"].items():
             content = response.get("content", {})
-            if status.startswith("2") and not any(_has_example(part, schemas) for part in content.values()):
+            if status.startswith("2") and not any("example" in part for part in content.values()):
                 lacking.append(f"{name}: example of {status}")
             if not status.startswith("2") and status != "503" and MEDIA_TYPE not in content:
                 lacking.append(f"{name}: problem {status}")
+        body = operation.get("requestBody", {"content": {"": {"example": None}}})
+        if not any("example" in part for part in body["content"].values()):
+            lacking.append(f"{name}: example of the body")
     assert not lacking
 
 
@@ -137,8 +140,12 @@ def test_references_of_the_document_resolve() -> None:
     assert wanted <= document["components"]["schemas"].keys()
 
 
-def _has_example(content: dict[str, Any], schemas: dict[str, Any]) -> bool:
-    if "example" in content or "examples" in content:
-        return True
-    name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
-    return bool({"example", "examples"} & schemas.get(name, {}).keys())
+def test_every_operation_of_one_reader_names_the_header() -> None:
+    document = create_app(Settings(secret_key=SecretStr("x" * 40))).openapi()
+    named = {
+        path
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+        if any(parameter["name"] == "X-User" for parameter in operation.get("parameters", ()))
+    }
+    assert named == {"/v1/feed", "/v1/events", "/v1/me/interests", "/v1/me/library", "/v1/me/history"}

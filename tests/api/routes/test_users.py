@@ -177,3 +177,20 @@ def test_interests_make_the_prepared_list_a_miss(
     assert runtime.feeds.read_hidden(user_id)
     client.put("/v1/me/interests", json={"terms": ["graphs"]}, headers=as_ada)
     assert not runtime.feeds.read_hidden(user_id)
+
+
+@pytest.mark.parametrize("write", ["event", "interests"])
+def test_a_reader_who_was_removed_and_comes_back_is_found_at_once(
+    client: TestClient, as_ada: dict[str, str], papers: list[str], database: Database, write: str
+) -> None:
+    client.put("/v1/me/interests", json={"terms": ["old"]}, headers=as_ada)
+    client.get("/v1/me/interests", headers=as_ada)  # this process knows the number of the reader's row now
+    with database.write() as session:
+        session.execute(sa.delete(User))
+        session.add(User(external_id="somebody", created_at=START, last_seq=0, list_seq=0))
+    if write == "event":
+        post(client, as_ada, ("click", papers[0], 0))
+        assert len(client.get("/v1/me/history", headers=as_ada).json()["items"]) == 1
+    else:
+        client.put("/v1/me/interests", json={"terms": ["new"]}, headers=as_ada)
+        assert client.get("/v1/me/interests", headers=as_ada).json()["terms"] == ["new"]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from api.errors import Unavailable
 from api.runtime.group_commit import GroupCommit
 from api.store.engine import Database
-from api.store.tables import ServiceState
+from api.store.tables import Base, LibraryItem, ServiceState
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -119,3 +119,24 @@ def test_what_waits_is_committed_before_the_end(database: Database, recorder: Re
     assert len(stored(database)) == 50
     with pytest.raises(Unavailable):
         commits.submit("late")
+
+
+def test_a_row_removed_between_look_up_and_insert_is_looked_up_again(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    Base.metadata.create_all(database.engine)
+    looks: list[int] = []
+
+    def work(session: Session, items: list[str]) -> list[str]:
+        looks.append(len(items))
+        if len(looks) == 1:  # the reader was there a moment ago
+            session.execute(sa.insert(LibraryItem).values(user_id=1, paper_id=1, is_saved=True, changed_pk=1))
+        return ["unknown" for _ in items]
+
+    commits = GroupCommit(database, work)
+    commits.start()
+    try:
+        assert commits.submit("a").result(5) == "unknown"
+    finally:
+        commits.close()
+        database.engine.dispose()
+    assert looks == [1, 1]

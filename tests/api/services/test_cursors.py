@@ -20,6 +20,14 @@ def test_a_cursor_gives_its_place_back_and_is_url_safe(place: Place, scope: str)
     assert decode_cursor(KEY, scope, cursor) == place
 
 
+@given(PLACES, st.sampled_from("=ABC"))
+def test_another_spelling_of_a_cursor_is_refused(place: Place, last: str) -> None:
+    cursor = encode_cursor(KEY, "list", place)
+    for changed in {cursor + "=", cursor + "==", cursor[:-1] + last} - {cursor}:
+        with pytest.raises(InvalidCursor):
+            decode_cursor(KEY, "list", changed)
+
+
 @given(PLACES, st.text(max_size=30))
 def test_no_invented_text_is_a_cursor(place: Place, text: str) -> None:
     with pytest.raises(InvalidCursor):

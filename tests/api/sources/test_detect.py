@@ -121,6 +121,19 @@ def test_an_atom_feed_gives_its_good_entries_beside_a_broken_one() -> None:
     assert "undefined entity" in broken.reason
 
 
+def test_a_feed_that_starts_with_a_document_type_reads_no_file() -> None:
+    head = b'<!DOCTYPE feed [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
+    feed = b"<feed xmlns='http://www.w3.org/2005/Atom'><entry><id>2401.00001</id><title>%s</title></entry></feed>"
+    assert [type(found) for found in parse_stream([head + feed % b"&a;"])] == [RejectedLine]
+    assert [type(found) for found in parse_stream([head + feed % b"T"])] == [PaperRecord]
+
+
+def test_an_encoding_that_nobody_can_read_is_a_rejected_entry() -> None:
+    head = b'<?xml version="1.0" encoding="utf-7"?>'
+    feed = b"<feed xmlns='http://www.w3.org/2005/Atom'><entry><id>2401.00001</id><title>T</title></entry></feed>"
+    assert [type(found) for found in parse_stream([head + feed])] == [RejectedLine]
+
+
 def test_entities_of_a_document_type_are_never_expanded() -> None:
     bomb = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa">]><feed><entry><title>&a;</title></entry></feed>'
     assert "undefined entity" in reason(bomb)

@@ -49,6 +49,16 @@ def test_a_line_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyP
     assert [(piece.line, piece.problem is None) for piece in pieces] == [(1, True), (2, False), (3, True)]
 
 
+def test_an_array_cut_off_between_elements_says_so() -> None:
+    for data in (b'[{"a": 1},\n{"b": 2}', b'[{"a": 1},\n{"b": 2},'):
+        window = Window([data])
+        window.start()
+        *whole, missing = split_array(window)
+        assert [piece.data for piece in whole] == [b'{"a": 1}', b'{"b": 2}']
+        assert missing.line == 2
+        assert missing.problem is not None
+
+
 def test_an_array_that_ends_early_says_where() -> None:
     window = Window([b'[{"a": 1},\n{"b": '])
     window.start()
