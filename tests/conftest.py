@@ -16,6 +16,12 @@ import sqlalchemy as sa
 from api.store.engine import Database
 from api.store.tables import Base
 
+# A test that left a transaction open would block the next one's TRUNCATE.
+_END_FORGOTTEN = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
 
 @pytest.fixture(scope="session")
 def short_dir() -> Iterator[Path]:
@@ -82,24 +88,57 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     admin.dispose()
 
 
-@pytest.fixture
-def sqlite_database(tmp_path: Path) -> Iterator[Database]:
-    """Return a fresh SQLite database with all tables."""
-    database = Database(f"sqlite:///{tmp_path / 'paperfeed.db'}")
+@pytest.fixture(scope="session")
+def empty_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a SQLite file with all tables, to be copied: quicker than making them for each test."""
+    path = tmp_path_factory.mktemp("tables") / "empty.db"
+    database = Database(f"sqlite:///{path}")
     Base.metadata.create_all(database.engine)
+    database.engine.dispose()
+    return path
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path, empty_tables: Path) -> Iterator[Database]:
+    """Return a fresh SQLite database with all tables."""
+    shutil.copy(empty_tables, tmp_path / "paperfeed.db")
+    database = Database(f"sqlite:///{tmp_path / 'paperfeed.db'}")
+    yield database
+    database.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_tables(postgres_server: str) -> str:
+    """Return the URL of a PostgreSQL database with all tables that tests share one after the other."""
+    admin = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(sa.text("CREATE DATABASE shared_tables"))
+    admin.dispose()
+    url = sa.make_url(postgres_server).set(database="shared_tables").render_as_string(hide_password=False)
+    database = Database(url)
+    Base.metadata.create_all(database.engine)
+    database.engine.dispose()
+    return url
+
+
+@pytest.fixture
+def postgres_database(postgres_tables: str) -> Iterator[Database]:
+    """Return the shared PostgreSQL database, emptied, with row numbers that begin at 1 again."""
+    database = Database(postgres_tables)
+    names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    with database.write() as session:
+        session.execute(sa.text(_END_FORGOTTEN))
+        session.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
     yield database
     database.engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest) -> Database:
     """Return a fresh database with all tables; every test that asks for it runs on both kinds."""
-    is_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'paperfeed.db'}" if is_sqlite else request.getfixturevalue("postgres_url")
-    database = Database(url)
-    Base.metadata.create_all(database.engine)
-    yield database
-    database.engine.dispose()
+    name = "sqlite_database" if request.param == "sqlite" else "postgres_database"
+    database: Database = request.getfixturevalue(name)
+    return database
 
 
 def _wait_for_redis(socket: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 TIMEOUT_SECONDS: Final = 0.2  # a page waits no longer than this for a cache that hangs
 CLAIM_MS: Final = 10_000  # a refresh whose message was lost blocks the next hint no longer than this
+WAITS: Final = 4
+WAIT_SECONDS: Final = 0.1  # each
 DISTRUST_SECONDS: Final = 60.0  # after a mark was lost; by then the sweep has rebuilt the list
 
 
@@ -161,8 +163,8 @@ class AsyncFeedStore:
         self._distrusted: dict[int, float] = {}  # readers whose hidden papers lack a mark, and until when
         self._client = redis.asyncio.Redis.from_url(
             url,
-            socket_timeout=TIMEOUT_SECONDS,
-            socket_connect_timeout=TIMEOUT_SECONDS,
+            socket_timeout=None,  # `_in_time` limits the whole call
+            socket_connect_timeout=None,
             retry=AsyncRetry(NoBackoff(), 0),
         )
 
@@ -246,9 +248,21 @@ class AsyncFeedStore:
         with suppress(RedisError, OSError):
             await self._client.aclose()
 
-    async def _call(self, what: str, call: Callable[[], Awaitable[T]], *, default: T) -> T:
+    async def _call(self, what: str, call: Callable[[], Coroutine[Any, Any, T]], *, default: T) -> T:
         if not self._circuit.lets_through():
             return default
         with self._circuit.guard(what):
-            return await asyncio.wait_for(call(), 2 * TIMEOUT_SECONDS)
+            return await _in_time(asyncio.ensure_future(call()))
         return default
+
+
+async def _in_time(answer: "asyncio.Future[T]") -> T:
+    """Wait for the cache, in small parts: after a pause of this process, what has come in meanwhile is read first."""
+    try:
+        for _ in range(WAITS):
+            await asyncio.wait({answer}, timeout=WAIT_SECONDS)
+            if answer.done():
+                return answer.result()
+        raise TimeoutError
+    finally:
+        answer.cancel()

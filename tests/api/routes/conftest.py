@@ -103,3 +103,17 @@ def count_rows(database: Database, table: type) -> int:
     """Return how many rows a table has."""
     with database.read() as session:
         return session.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+
+
+@pytest.fixture
+def statements(runtime: Runtime) -> Iterator[list[str]]:
+    """Return the SQL statements of the running application from here on."""
+    found: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        found.append(statement)
+
+    runtime.serving.stop()  # its polls are SQL of another thread
+    sa.event.listen(runtime.db.engine, "before_cursor_execute", note)
+    yield found
+    sa.event.remove(runtime.db.engine, "before_cursor_execute", note)

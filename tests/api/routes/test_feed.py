@@ -1,13 +1,11 @@
 """The feed over HTTP: hits without SQL, misses, filters, cursors, and what happens when the cache is gone."""
 
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import redis
-import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from api.runtime.state import Runtime
@@ -30,24 +28,6 @@ def world(database: Database, settings: Settings, runtime: Runtime) -> Database:
 def as_u1(token_of: Any) -> dict[str, str]:
     """Return the headers of a service that acts for a reader of topic 0."""
     return {"Authorization": f"Bearer {token_of('read', 'write')}", "X-User": "u1"}
-
-
-class Statements(list[str]):
-    """The SQL statements of the running application."""
-
-
-@pytest.fixture
-def statements(runtime: Runtime) -> Iterator[Statements]:
-    """Return the statements from here on."""
-    found = Statements()
-
-    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        found.append(statement)
-
-    runtime.serving.stop()  # its polls are SQL of another thread
-    sa.event.listen(runtime.db.engine, "before_cursor_execute", note)
-    yield found
-    sa.event.remove(runtime.db.engine, "before_cursor_execute", note)
 
 
 def read(client: TestClient, headers: dict[str, str], **params: Any) -> dict[str, Any]:
@@ -98,7 +78,7 @@ def test_a_reader_gets_a_personal_page(world: Database, client: TestClient, as_u
 
 
 def test_a_hit_touches_no_sql(
-    world: Database, client: TestClient, as_u1: dict[str, str], statements: Statements
+    world: Database, client: TestClient, as_u1: dict[str, str], statements: list[str]
 ) -> None:
     first = read(client, as_u1)
     assert statements
@@ -114,7 +94,7 @@ def test_a_hit_touches_no_sql(
     assert statements == []
 
 
-def test_a_get_writes_no_sql(world: Database, client: TestClient, token_of: Any, statements: Statements) -> None:
+def test_a_get_writes_no_sql(world: Database, client: TestClient, token_of: Any, statements: list[str]) -> None:
     headers = {"Authorization": f"Bearer {token_of('read')}", "X-User": "somebody new"}
     page = read(client, headers)
     assert page["source"] in {"trending", "latest"}

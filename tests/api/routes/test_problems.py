@@ -1,5 +1,6 @@
 """Errors, request ids, body limits and the OpenAPI document."""
 
+import asyncio
 import errno
 import logging
 from collections.abc import Iterator
@@ -10,10 +11,11 @@ import sqlalchemy as sa
 from fastapi import APIRouter
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
+from starlette.types import Message, Receive, Scope, Send
 
 from api.app import create_app
 from api.errors import Conflict
-from api.routes.middleware import MOST_BODY_BYTES
+from api.routes.middleware import MOST_BODY_BYTES, BodyLimit
 from api.routes.problems import MEDIA_TYPE, operations
 from api.settings import Settings
 
@@ -149,3 +151,25 @@ def test_every_operation_of_one_reader_names_the_header() -> None:
         if any(parameter["name"] == "X-User" for parameter in operation.get("parameters", ()))
     }
     assert named == {"/v1/feed", "/v1/events", "/v1/me/interests", "/v1/me/library", "/v1/me/history"}
+
+
+@pytest.mark.parametrize("is_asking", [False, True])
+def test_a_refused_body_is_read_to_its_end_so_that_the_client_sees_the_answer(is_asking: bool) -> None:
+    chunks = [b"x" * 65_536] * 40
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        chunks.pop()
+        return {"type": "http.request", "body": b"x" * 65_536, "more_body": bool(chunks)}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise AssertionError
+
+    headers = [(b"content-length", b"2621440"), *([(b"expect", b"100-continue")] if is_asking else [])]
+    scope = {"type": "http", "method": "POST", "path": "/v1/events", "headers": headers}
+    asyncio.run(BodyLimit(app)(scope, receive, send))
+    assert sent[0]["status"] == 413
+    assert len(chunks) == (40 if is_asking else 0)
