@@ -54,7 +54,11 @@ elif [ ! -x .venv/bin/uv ] && ! pip install --quiet --require-hashes -r requirem
 fi
 
 say "installing $lock with $installer"
-if [ "$installer" = pip ] || ! .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r "$lock"; then
+if [ "$installer" = uv ] && ! .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r "$lock"; then
+    say "uv could not install, trying pip instead (this takes a minute or two)"
+    installer=pip
+fi
+if [ "$installer" = pip ]; then
     if ! pip install --quiet --require-hashes -r "$lock"; then
         say "the packages in $lock could not be installed: see the lines above; is the network there?"
         exit 1

@@ -1,10 +1,12 @@
 """The Celery application: queues, limits, the schedule, and what each worker process does when it starts."""
 
 import logging
+import warnings
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from celery import Celery, signals
+from celery.exceptions import SecurityWarning
 from celery.schedules import crontab
 
 from api.queue import (
@@ -21,6 +23,9 @@ from api.runtime.logs import configure_logging
 from api.runtime.processes import die_with_parent
 from api.settings import Settings, read_settings
 from workers import processes
+
+# In a container root is the usual user, and messages hold JSON only: nothing to warn of at each start.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 log = logging.getLogger(__name__)
 F = TypeVar("F", bound=Callable[..., object])

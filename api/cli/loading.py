@@ -33,12 +33,16 @@ REPORT_SECONDS: Final = 5.0  # between progress lines where there is no terminal
 @contextmanager
 def open_database(settings: Settings) -> Iterator[Database]:
     """Open the database with the tables of this version, made on first use."""
+    is_new = False
     if settings.database_url is None:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_new = not Path(settings.resolved_database_url.removeprefix("sqlite:///")).exists()
     database = Database(settings.resolved_database_url)
     try:
         upgrade(database)
         yield database
+        if is_new:  # a failure stays one line
+            print(f"made a new database in {settings.data_dir} (PAPERFEED_DATA_DIR names another)", file=sys.stderr)
     finally:
         database.engine.dispose()
 

@@ -1,14 +1,18 @@
 """`paperfeed models`: which versions there are and which one answers."""
 
+from typing import Final
+
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from api.schemas.admin import ModelOut
 from api.services import reports
 from api.settings import read_settings
 from api.store.engine import Database
 from api.store.migrate import upgrade
+
+UNBOUNDED: Final = 10_000  # columns
 
 
 @click.command(short_help="List model versions.")
@@ -24,13 +28,29 @@ def command(as_json: bool, limit: int) -> None:
         for model in models:
             click.echo(model.model_dump_json())
     elif models:
-        Console().print(_table(models))
+        _print(_table(models))
     else:
         click.echo("There is no model yet: start a retrain with `paperfeed train`.", err=True)
 
 
+def _print(table: Table) -> None:
+    """Print in full: where the output is too narrow, lines run over rather than lose part of a version."""
+    console = Console()
+    unbounded = console.options.update(width=UNBOUNDED)
+    console.width = max(console.width, console.measure(table, options=unbounded).minimum)
+    console.print(table)
+
+
 def _table(models: list[ModelOut]) -> Table:
-    table = Table("version", "state", "made", "readers", "papers", "note")
+    longest = max(len(model.version) for model in models)  # to be copied after `paperfeed promote`
+    table = Table(
+        Column("version", no_wrap=True, min_width=longest),
+        "state",
+        Column("made", no_wrap=True, min_width=16),
+        "readers",
+        "papers",
+        "note",
+    )
     for model in models:
         figures = model.figures or {}
         made = f"{model.created_at:%Y-%m-%d %H:%M}"
@@ -43,5 +63,5 @@ def _state(model: ModelOut) -> str:
     if model.is_serving:
         return "serving"
     if model.deleted_at is not None:
-        return "removed from disk"
+        return "removed"
     return "previous" if model.is_previous else ""

@@ -52,7 +52,7 @@ def command(data_dir: Path | None, host: str | None, port: int | None, empty: bo
 
 def _run(settings: Settings, *, is_empty: bool) -> None:
     embedded.prepare_folder(settings)
-    with embedded.lock_folder(settings.data_dir):
+    with embedded.lock_folder(settings.data_dir, address=address(settings)):
         marker = marker_of(settings.data_dir)
         leftovers = end_processes_of(marker)
         embedded.check_port(settings.host, settings.port)

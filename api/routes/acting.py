@@ -14,7 +14,7 @@ from api.routes.events import take_events
 from api.runtime.state import Runtime
 from api.settings import LOOPBACK_HOSTS, Settings
 
-BUTTONS: Final = frozenset({"save", "dismiss"})
+BUTTONS: Final = frozenset({"save", "dismiss", "unsave", "undismiss"})
 FORWARDING_HEADERS: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 LOOKS: Final = 12  # for the changed list before the page is shown again
 LOOK_SECONDS: Final = 0.1
@@ -48,7 +48,7 @@ def read_reader_name(text: str) -> str:
 async def act(runtime: Runtime, *, reader: str, kind: str, paper_id: str) -> None:
     """Record one press of a button and wait a moment for the list to follow, so that the next page shows it."""
     if kind not in BUTTONS:
-        raise InvalidRequest("a button saves or dismisses", field="kind")
+        raise InvalidRequest("a button saves, dismisses or takes one of them back", field="kind")
     now = datetime.now(UTC)
     event = {"id": str(uuid.uuid4()), "kind": kind, "paper_id": paper_id, "occurred_at": now.isoformat()}
     outcome = await take_events(runtime, [event], external_user=reader)

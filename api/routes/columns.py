@@ -10,6 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from api.routes.feed import read_first_page
 from api.routes.papers import read_latest, read_trending
 from api.runtime.state import Runtime
+from api.store.events import hidden_paper_ids
+from api.store.papers import has_papers
 
 CARDS: Final = 10
 MOST_NAMES: Final = 3  # authors named on a card
@@ -40,6 +42,7 @@ class Column:
     title: str
     note: str
     cards: list[Card]
+    is_exhausted: bool = False  # every paper has been seen
 
 
 def read_shared_columns(runtime: Runtime) -> list[Column]:
@@ -59,9 +62,11 @@ async def read_for_you(runtime: Runtime, reader: str | None) -> Column:
     user_id = await run_in_threadpool(runtime.access.find_user_id, reader)
     body = await read_first_page(runtime, user_id=user_id, external_user=reader, limit=CARDS)
     answer = orjson.loads(body)
-    return Column(
-        "for-you", f"For {reader}", _told(answer, has_model=runtime.serving.current is not None), _cards(body)
-    )
+    title = f"For {reader}"
+    if user_id is not None and not answer["items"] and await run_in_threadpool(_has_seen, runtime, user_id):
+        note = "You have seen every paper here: new ones appear as they arrive."
+        return Column("for-you", title, note, [], is_exhausted=True)
+    return Column("for-you", title, _told(answer, has_model=runtime.serving.current is not None), _cards(body))
 
 
 def age(then: datetime, *, now: datetime) -> str:
@@ -74,6 +79,11 @@ def age(then: datetime, *, now: datetime) -> str:
     return "just now" if seconds < 5 else f"{seconds} seconds ago"
 
 
+def _has_seen(runtime: Runtime, user_id: int) -> bool:
+    with runtime.db.read() as session:
+        return has_papers(session) and len(hidden_paper_ids(session, user_id)) > 0
+
+
 def _told(answer: dict[str, Any], *, has_model: bool) -> str:
     kinds = {
         "personal": "Ranked for this reader",
@@ -82,7 +92,7 @@ def _told(answer: dict[str, Any], *, has_model: bool) -> str:
         "fresh": "New papers",
     }
     if not has_model:
-        kinds |= dict.fromkeys(("trending", "latest"), "Until a model has been fitted: what is trending and new")
+        kinds |= dict.fromkeys(("trending", "latest"), "Until a model answers: what is trending and new")
     built = age(datetime.fromisoformat(answer["built_at"]), now=datetime.now(UTC))
     model = f" by model {answer['version']}" if answer["version"] and answer["source"] == "personal" else ""
     return f"{kinds[answer['source']]}{model}, list built {built}."

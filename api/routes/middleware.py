@@ -8,6 +8,7 @@ import uuid
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import errors
@@ -20,6 +21,7 @@ log = logging.getLogger("api.access")
 MOST_BODY_BYTES: Final = 1024 * 1024  # 500 events with slates stay below
 MOST_DRAINED_BYTES: Final = 64 * 1024 * 1024  # of a refused body; a client that still sends does not see the answer
 DRAIN_SECONDS: Final = 10.0
+CLIENT_WENT_AWAY: Final = 499  # in log and figures only: there is nobody to answer
 REQUEST_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET_PATHS: Final = frozenset({"/livez", "/readyz", "/metrics"})
 _HEADERS: Final = {
@@ -59,6 +61,8 @@ class RequestContext:
 
         try:
             await self.app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            status = CLIENT_WENT_AWAY
         except Exception:
             log.exception("request failed", extra={"method": scope["method"], "path": scope["path"]})
             if status:

@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from api import errors
+from api.routes.rendering import page
 from api.runtime.logs import request_id
 from api.schemas.common import Problem
 from api.schemas.events import EventIn, EventsIn
@@ -179,6 +180,10 @@ def _on_invalid_request(request: Request, error: Exception) -> Response:
 def _on_http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
+    if error.status_code == 404 and request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+        answer = page("nothing.html", status=404)
+        answer.headers["Vary"] = "Accept"
+        return answer
     title = http.HTTPStatus(error.status_code).phrase
     detail = str(error.detail)
     if detail == title:  # the router's own words say nothing

@@ -15,6 +15,7 @@ from api.settings import Settings
 
 PRIVATE_FOLDER: Final = 0o700
 PORT_WAIT_SECONDS: Final = 3.0  # a former API that is being ended may hold the port this long
+LAST_PORT: Final = 65_535
 URL_CHARACTERS: Final = frozenset("%?#")  # have a meaning inside the addresses that are built from the path
 REDIS_PROGRAMS: Final = ("redis-server", "valkey-server")
 
@@ -50,7 +51,19 @@ def _check_private(folder: Path) -> None:
     folder.chmod(PRIVATE_FOLDER)
 
 
-def lock_folder(data_dir: Path) -> IO[str]:
+def is_locked(data_dir: Path) -> bool:
+    """Say whether `up` runs on the folder."""
+    try:
+        with (data_dir / "up.lock").open(encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def lock_folder(data_dir: Path, *, address: str = "") -> IO[str]:
     """Return the open lock of the data folder; the kernel gives it free when this process ends, however it ends."""
     path = data_dir / "up.lock"
     try:
@@ -62,13 +75,13 @@ def lock_folder(data_dir: Path) -> IO[str]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         file.seek(0)
-        holder = file.read().strip() or "unknown"
+        holder = ", ".join(file.read().split()) or "unknown"  # and where it answers
         file.close()
         raise StartError(
             f"paperfeed already runs on {data_dir} (process {holder}): stop it, or choose another with --data-dir"
         ) from error
     file.truncate(0)
-    file.write(f"{os.getpid()}\n")
+    file.write(f"{os.getpid()} {address}\n")
     file.flush()
     return file
 
@@ -79,7 +92,11 @@ def check_port(host: str, port: int, *, wait_seconds: float = PORT_WAIT_SECONDS)
     while (problem := _listen_problem(host, port)) == errno.EADDRINUSE and time.monotonic() < deadline:
         time.sleep(0.1)
     if problem == errno.EADDRINUSE:
-        raise StartError(f"port {port} on {host} is taken by another program: choose another with --port")
+        other = port + 1 if port < LAST_PORT else port - 1
+        raise StartError(
+            f"port {port} on {host} is taken by another program: "
+            f"choose another with --port or `PAPERFEED_PORT={other} make up`"
+        )
     if problem == errno.EACCES:
         raise StartError(f"port {port} needs rights this user has not: choose one above 1023 with --port")
     if problem is not None:

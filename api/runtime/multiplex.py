@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import re
 import selectors
 import threading
 from collections.abc import Callable
@@ -12,6 +13,12 @@ from typing import Final, TextIO
 LONGEST_LINE: Final = 64 * 1024  # bytes; output without line ends is cut here
 WAITING_LINES: Final = 10_000  # kept for a terminal that has stopped reading, more are dropped: nobody waits for it
 CLOSE_SECONDS: Final = 1.0
+_SERVERS: Final = frozenset({"cache", "broker"})
+# Greetings that Redis writes at its highest level, and advice for servers that save to disk, which these do not.
+_SERVER_NOISE: Final = re.compile(
+    rb" # (oO0OoO0OoO0Oo |(Redis|Valkey) version=|Configuration loaded|Server initialized|"
+    rb"WARNING:? Memory overcommit must be enabled)"
+)
 _COLOURS: Final = ("36", "32", "33", "35", "34", "96", "92", "93", "95", "94")
 _LONGEST_ROLE: Final = 11
 
@@ -77,7 +84,7 @@ class LogMultiplexer:
             lines, rest = [*lines, rest], b""
         self._rests[descriptor] = rest
         for line in lines:
-            if line.strip():
+            if line.strip() and not (role in _SERVERS and _SERVER_NOISE.search(line)):
                 self._keep(self._format(role, line.decode("utf-8", "replace").rstrip("\r")))
 
     def _keep(self, line: str) -> None:

@@ -98,7 +98,7 @@ def revoke_token(session: Session, token_id: str, *, now: datetime) -> TokenFact
 
 def ensure_admin_token(session: Session, path: Path, *, now: datetime) -> bool:
     """Write a service token with all scopes to `path` unless a valid one is there; True when it was written."""
-    if _is_valid_admin(session, path):
+    if is_valid_admin(session, path):
         path.chmod(OWNER_ONLY)
         return False
     _, text = create_token(session, external_user=None, scopes=SCOPES, label=ADMIN_LABEL, now=now)
@@ -137,7 +137,8 @@ def write_interests(
     return user_id, kept
 
 
-def _is_valid_admin(session: Session, path: Path) -> bool:
+def is_valid_admin(session: Session, path: Path) -> bool:
+    """Say whether the file holds a service token with all scopes that is not revoked."""
     try:
         parsed = TOKEN_PATTERN.fullmatch(path.read_text(encoding="ascii").strip())
     except (FileNotFoundError, UnicodeDecodeError):

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Final
 
 from celery import Celery
+from sqlalchemy.exc import SQLAlchemyError
 
 from api.queue import PRODUCER_TRANSPORT_OPTIONS
 from api.runtime import embedded
 from api.runtime.secrets import StartError, check_secrets
+from api.services.accounts import is_valid_admin
 from api.services.health import QUEUES, Check, read_health
 from api.settings import Settings
 from api.store import servers
 from api.store.engine import Database
+from api.store.migrate import is_current
 
 OLDEST_PYTHON: Final = (3, 11)
 LEAST_FREE_BYTES: Final = 200 * 1024 * 1024  # a model version and the database's log want this much at least
@@ -32,11 +35,15 @@ def diagnose(settings: Settings, db: Database, *, now: datetime) -> Iterator[tup
     yield "folder", check_folder(settings.data_dir)
     yield "sockets", _unless_refused(lambda: embedded.prepare_folder(settings), str(settings.run_dir))
     yield "secrets", _unless_refused(lambda: check_secrets(settings), "signing key is configured, or not needed")
-    yield "token", check_token_file(settings.data_dir / "admin.token")
+    yield "token", check_admin_token(settings.data_dir / "admin.token", db)
     if settings.cache_url is None or settings.broker_url is None:
         yield "redis", check_redis_program()
     health = read_health(settings, db, now=now)
-    yield from health.checks.items()
+    checks = dict(health.checks)
+    if is_stopped(settings):
+        yield "service", Check("degraded", "not running here: start it with `make up` or `paperfeed up`")
+        del checks["cache"], checks["broker"]
+    yield from checks.items()
     yield "port", check_port(settings, is_running=health.checks["broker"].state == "ok")
     if health.checks["cache"].state == "ok" and settings.cache_url is not None:
         yield "cache policy", check_cache_policy(settings.cache_url)
@@ -82,6 +89,29 @@ def check_token_file(path: Path) -> Check:
     if stat.S_IMODE(mode) & 0o077:
         return Check("failed", f"others can read {path}: chmod 600 it, or remove it and start again for a new token")
     return Check("ok", f"{path} is readable by its owner only")
+
+
+def check_admin_token(path: Path, db: Database) -> Check:
+    """Say whether the admin token is there, private and good for anything."""
+    found = check_token_file(path)
+    if found.state != "ok":
+        return found
+    try:
+        if not is_current(db):
+            return found
+        with db.read() as session:
+            if is_valid_admin(session, path):
+                return found
+    except SQLAlchemyError:
+        return found  # the database has a line of its own
+    return Check("degraded", f"the token in {path} is revoked or unknown: the next `paperfeed up` writes a new one")
+
+
+def is_stopped(settings: Settings) -> bool:
+    """Say whether the servers that `up` starts are away because it does not run."""
+    if settings.cache_url is not None or settings.broker_url is not None or embedded.is_locked(settings.data_dir):
+        return False
+    return all(map(servers.ping_server, (settings.resolved_cache_url, settings.resolved_broker_url)))
 
 
 def check_redis_program() -> Check:

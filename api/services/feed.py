@@ -20,7 +20,7 @@ from api.services.blending import (
     with_falling_scores,
 )
 from api.services.judging import event_weights
-from api.services.reasons import evidence_of, explain
+from api.services.reasons import evidence_of, explain, has_read
 from api.services.trending import Board, read_board
 from api.settings import read_settings
 from api.store.events import hidden_paper_ids, load_interactions
@@ -50,6 +50,7 @@ class Taste:
     evidence: dict[int, ReasonKind]  # how each paper of the profile got there
     hidden: frozenset[int]
     categories: tuple[str, ...]
+    has_read: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,8 @@ def load_taste(session: Session, user_id: int, *, now: datetime) -> Taste:
     )
     hidden = frozenset(hidden_paper_ids(session, user_id).tolist())
     categories = tuple(stored.get("categories") or ())
-    return Taste(user_id, seq, profile, evidence_of(interactions, seeds), hidden, categories)
+    evidence = evidence_of(interactions, seeds)
+    return Taste(user_id, seq, profile, evidence, hidden, categories, has_read(interactions, profile))
 
 
 _EMPTY_PROFILE: Final = Profile(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.int64))
@@ -215,7 +217,8 @@ def _in_categories(session: Session, served: Served, taste: Taste, ranked: Ranke
             [more] = served.model.recommend([taste.profile], k=size, exclude=exclude, candidates=candidates)
             papers += zip(more.paper_ids.tolist(), more.scores.tolist(), strict=True)
             inside.update(more.paper_ids.tolist())
-    entries = [Entry(paper_id, score, Source.PERSONAL, Reason(ReasonKind.TASTE)) for paper_id, score in papers]
+    reason = Reason(ReasonKind.TASTE, text="" if taste.has_read else "your interests")
+    entries = [Entry(paper_id, score, Source.PERSONAL, reason) for paper_id, score in papers]
     return favour_categories(entries, chosen=[entry.paper_id in inside for entry in entries]) if wanted else entries
 
 

@@ -54,8 +54,8 @@ class Health:
 def read_health(settings: Settings, db: Database, *, now: datetime, model_failure: str = "") -> Health:
     """Ask every part for its state, and add why this process could not load the promoted model; never raises."""
     checks = {
-        "cache": _server("cache", settings.resolved_cache_url, "lists are built from the database instead"),
-        "broker": _server("broker", settings.resolved_broker_url, "lists follow late, training waits"),
+        "cache": _server(settings.resolved_cache_url, "lists are built from the database instead"),
+        "broker": _server(settings.resolved_broker_url, "lists follow late, training waits"),
     }
     try:
         db.ping()
@@ -89,9 +89,9 @@ def read_gauges(settings: Settings, db: Database, *, now: datetime) -> dict[str,
     return gauges
 
 
-def _server(name: str, url: str, meanwhile: str) -> Check:
+def _server(url: str, meanwhile: str) -> Check:
     problem = servers.ping_server(url)
-    return Check("ok", "answers") if problem is None else Check("degraded", f"{name} is away, {meanwhile}: {problem}")
+    return Check("ok", "answers") if problem is None else Check("degraded", f"away, {meanwhile}: {problem}")
 
 
 def _stored(settings: Settings, db: Database, *, now: datetime) -> dict[str, Check]:
@@ -148,7 +148,8 @@ def _age(then: datetime, now: datetime) -> str:
         return f"{seconds / SECONDS_A_DAY:.0f} days"
     if seconds >= 2 * SECONDS_AN_HOUR:
         return f"{seconds / SECONDS_AN_HOUR:.0f} hours"
-    return f"{seconds / 60:.0f} minutes"
+    minutes = round(seconds / 60)
+    return "1 minute" if minutes == 1 else f"{minutes} minutes"
 
 
 def _first_line(error: Exception) -> str:

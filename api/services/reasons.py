@@ -14,8 +14,9 @@ from recommender.hybrid import Hybrid
 LONGEST_TITLE: Final = 80  # characters of a title in a reason
 NO_TERM: Final = -1
 _KEEPING: Final = (EventKind.SAVE, EventKind.UPVOTE)
+_READING: Final = (*_KEEPING, EventKind.CLICK, EventKind.READ)
 _SENTENCES: Final = {
-    ReasonKind.TASTE: "close to what you read",
+    ReasonKind.TASTE: "close to {}",
     ReasonKind.SAVED: "because you saved “{}”",
     ReasonKind.OPENED: "because you read “{}”",
     ReasonKind.CHOSEN: "because you chose “{}”",
@@ -24,6 +25,7 @@ _SENTENCES: Final = {
     ReasonKind.NEW: "new in {}",
 }
 _WITHOUT_NAME: Final = {
+    ReasonKind.TASTE: "close to what you read",
     ReasonKind.SAVED: "because of a paper you saved",
     ReasonKind.OPENED: "because of a paper you read",
     ReasonKind.CHOSEN: "because of a paper you chose",
@@ -43,6 +45,12 @@ def evidence_of(interactions: Interactions, seeds: NDArray[np.int64]) -> dict[in
         evidence.setdefault(paper_id, ReasonKind.OPENED)
     evidence.update(dict.fromkeys(saved, ReasonKind.SAVED))
     return evidence
+
+
+def has_read(interactions: Interactions, profile: Profile) -> bool:
+    """True when a click, a read, a save or a vote in force is part of the profile."""
+    is_reading = np.isin(interactions.kinds, [int(kind) for kind in _READING])
+    return bool(np.isin(interactions.paper_ids[is_reading], profile.paper_ids).any())
 
 
 def explain(
@@ -79,7 +87,7 @@ def tell(reason: Reason, titles: Mapping[int, str]) -> str:
     """Return the reason as a sentence."""
     name = titles.get(reason.paper_id, "") if reason.kind in PAPER_REASONS else reason.text
     if not name:
-        return _WITHOUT_NAME.get(reason.kind, _SENTENCES[reason.kind])
+        return _WITHOUT_NAME[reason.kind]
     return _SENTENCES[reason.kind].format(_short(name))
 
 

@@ -20,6 +20,7 @@ DAILY_DAYS: Final = 35  # days that have a daily list
 PAPERS_A_DAILY_LIST: Final = 22
 HISTORY_DAYS: Final = 60
 SESSIONS: Final = 12  # visits of one reader, on average
+TITLE_TRIES: Final = 50  # a theme has some hundred titles and two dozen papers
 SHOWN: Final = 6  # papers a visit looks at
 # arXiv numbers the papers of a month from 1 and is far from 90,000, so no real paper has such an id; should one ever
 # come, it takes the row over as any real paper does.
@@ -65,7 +66,8 @@ def build_demonstration(now: datetime, *, papers: int = PAPERS, readers: int = R
     """Return the demonstration as of `now`, the same for the same `now`."""
     random = np.random.default_rng(SEED)
     plan = _draw_plan(random, papers)
-    records = tuple(_paper(random, plan, number, now=now) for number in range(papers))
+    taken: set[str] = set()
+    records = tuple(_paper(random, plan, number, now=now, taken=taken) for number in range(papers))
     names, tastes = _draw_readers(random, readers)
     events: list[DemoEvent] = []
     for name, taste in zip(names, tastes, strict=True):
@@ -154,7 +156,7 @@ def _reaction(
     return events
 
 
-def _paper(random: np.random.Generator, plan: _Plan, number: int, *, now: datetime) -> PaperRecord:
+def _paper(random: np.random.Generator, plan: _Plan, number: int, *, now: datetime, taken: set[str]) -> PaperRecord:
     topic = words.TOPICS[plan.topics[number]]
     theme = topic.themes[plan.themes[number] % words.THEMES_PER_TOPIC]
     published_at = (now - timedelta(days=float(plan.age_days[number]))).replace(microsecond=0)
@@ -165,7 +167,7 @@ def _paper(random: np.random.Generator, plan: _Plan, number: int, *, now: dateti
     keywords = tuple(random.permutation(theme)[:3].tolist())
     fill = _Fill(random, topic, theme)
     return PaperRecord(
-        title=fill(_pick(random, words.TITLES)),
+        title=_new_title(fill(_pick(random, words.TITLES)), number, topic, theme, taken=taken),
         source=SOURCE,
         external_id=f"{published_at:%y%m}.{FIRST_NUMBER + number}",
         summary=" ".join(fill(text) for text in random.permutation(words.SENTENCES)[: random.integers(4, 7)].tolist()),
@@ -179,6 +181,19 @@ def _paper(random: np.random.Generator, plan: _Plan, number: int, *, now: dateti
         upvotes=int(random.poisson(9 * popularity)) if listed else 0,
         num_comments=int(random.poisson(popularity)) if listed else 0,
     )
+
+
+def _new_title(title: str, number: int, topic: words.Topic, theme: tuple[str, ...], *, taken: set[str]) -> str:
+    """Return `title`, or another one of the same theme where a paper before has it, and add it to `taken`."""
+    random = np.random.default_rng((SEED, number))  # its own: all that is drawn after stays as it is
+    for _ in range(TITLE_TRIES):
+        if title not in taken:
+            break
+        title = _Fill(random, topic, theme)(_pick(random, words.TITLES))
+    else:
+        title = f"{title}, part {number}"
+    taken.add(title)
+    return title
 
 
 def _daily_time(now: datetime, days_ago: int, *, minute: int) -> datetime:

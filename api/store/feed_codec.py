@@ -35,7 +35,7 @@ class Source(IntEnum):
 class ReasonKind(IntEnum):
     """Why a paper is in a list."""
 
-    TASTE = 0  # the history as a whole
+    TASTE = 0  # the history as a whole, or what is named instead
     SAVED = 1  # of a paper
     OPENED = 2  # of a paper
     CHOSEN = 3  # of a paper named as an interest

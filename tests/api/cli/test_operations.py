@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from api.cli import main
 from api.cli.up import address, welcome
+from api.services.accounts import ensure_admin_token
 from api.services.diagnosis import check_broker_policy, check_folder, check_token_file
 from api.settings import Settings, read_settings
 from api.store.engine import Database
@@ -78,6 +80,31 @@ def test_doctor_names_what_is_missing_and_what_to_do(tmp_path: Path) -> None:
     assert found["token"]["state"] == "degraded"
     assert found["port"]["state"] == "ok"
     assert "FAIL  sources" in paperfeed("doctor").stdout
+
+
+def test_doctor_on_a_stopped_service_says_so_in_one_line() -> None:
+    paperfeed("migrate")
+    found = checks(paperfeed("doctor", "--json"))
+    assert "`paperfeed up`" in found["service"]["detail"]
+    assert not {"cache", "broker"} & set(found)
+
+
+def test_doctor_names_a_revoked_admin_token(tmp_path: Path) -> None:
+    paperfeed("migrate")
+    path = tmp_path / "data" / "admin.token"
+    db = Database(f"sqlite:///{tmp_path / 'data' / 'paperfeed.db'}")
+    with db.write() as session:
+        ensure_admin_token(session, path, now=datetime.now(UTC))
+    db.engine.dispose()
+    assert checks(paperfeed("doctor", "--json"))["token"]["state"] == "ok"
+    paperfeed("token", "revoke", path.read_text().split("_")[1])
+    assert "revoked or unknown" in checks(paperfeed("doctor", "--json"))["token"]["detail"]
+
+
+def test_a_command_that_makes_a_database_names_its_folder_once(tmp_path: Path) -> None:
+    line = f"made a new database in {tmp_path / 'data'} (PAPERFEED_DATA_DIR names another)"
+    assert line in paperfeed("token", "create").stderr.splitlines()
+    assert "new database" not in paperfeed("token", "create").stderr
 
 
 def test_doctor_names_a_taken_port(monkeypatch: pytest.MonkeyPatch) -> None:

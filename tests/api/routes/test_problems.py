@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from fastapi import APIRouter
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from api.app import create_app
 from api.errors import Conflict
-from api.routes.middleware import MOST_BODY_BYTES, BodyLimit
+from api.routes.middleware import MOST_BODY_BYTES, BodyLimit, RequestContext
 from api.routes.problems import MEDIA_TYPE, operations
 from api.settings import Settings
 
@@ -151,6 +152,22 @@ def test_every_operation_of_one_reader_names_the_header() -> None:
         if any(parameter["name"] == "X-User" for parameter in operation.get("parameters", ()))
     }
     assert named == {"/v1/feed", "/v1/events", "/v1/me/interests", "/v1/me/library", "/v1/me/history"}
+
+
+def test_a_client_that_goes_away_is_no_fault_of_the_service(caplog: pytest.LogCaptureFixture) -> None:
+    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise ClientDisconnect
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        raise AssertionError(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/events", "headers": []}
+    with caplog.at_level(logging.INFO):
+        asyncio.run(RequestContext(app)(scope, receive, send))
+    assert {record.levelname for record in caplog.records} == {"INFO"}
 
 
 @pytest.mark.parametrize("is_asking", [False, True])

@@ -62,6 +62,16 @@ def test_a_folder_is_locked_once(tmp_path: Path) -> None:
     embedded.lock_folder(tmp_path).close()
 
 
+def test_the_refusal_of_a_second_start_says_where_the_first_answers(tmp_path: Path) -> None:
+    assert not embedded.is_locked(tmp_path)
+    refusal = pytest.raises(StartError, match=rf"\(process {os.getpid()}, http://127.0.0.1:8000\)")
+    with embedded.lock_folder(tmp_path, address="http://127.0.0.1:8000"):
+        assert embedded.is_locked(tmp_path)
+        with refusal:
+            embedded.lock_folder(tmp_path)
+    assert not embedded.is_locked(tmp_path)
+
+
 def test_a_stale_lock_file_does_not_matter(tmp_path: Path) -> None:
     (tmp_path / "up.lock").write_text("1\n")
     embedded.lock_folder(tmp_path).close()
@@ -70,7 +80,10 @@ def test_a_stale_lock_file_does_not_matter(tmp_path: Path) -> None:
 def test_a_taken_port_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(StartError, match=f"port {port} on 127.0.0.1 is taken by another program.*--port"):
+        with pytest.raises(
+            StartError,
+            match=f"port {port} on 127.0.0.1 is taken by another program.*--port or `PAPERFEED_PORT={port + 1} make",
+        ):
             embedded.check_port("127.0.0.1", port, wait_seconds=0.0)
     embedded.check_port("127.0.0.1", port)
 

@@ -61,3 +61,18 @@ def test_a_role_keeps_its_descriptor() -> None:
     assert multiplexer.open("api") == multiplexer.open("api")
     multiplexer.start()
     multiplexer.close()
+
+
+def test_the_greetings_of_redis_are_left_out_and_its_troubles_are_not() -> None:
+    start = b"7:M 22 Nov 2026 23:40:28.524 # "
+    noise = (
+        b"Server initialized",
+        b"WARNING Memory overcommit must be enabled! Without it, ...",
+        b"Configuration loaded",
+    )
+    lines = written(
+        *(("cache", start + text + b"\n") for text in noise),
+        ("broker", start + b"Out Of Memory allocating 7 bytes!\n"),
+        ("worker", start + b"Server initialized\n"),
+    )
+    assert sorted(line.split(" # ")[1] for line in lines) == ["Out Of Memory allocating 7 bytes!", "Server initialized"]

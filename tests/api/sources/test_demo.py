@@ -31,6 +31,10 @@ def test_ids_have_the_shape_of_arxiv_and_numbers_that_arxiv_does_not_reach(demo:
     assert all(f"{paper.published_at:%y%m}" == name[:4] for paper, name in zip(demo.papers, ids, strict=True))
 
 
+def test_no_two_papers_have_the_same_title(demo: Demonstration) -> None:
+    assert len({paper.title.casefold() for paper in demo.papers}) == len(demo.papers) == 3000
+
+
 def test_every_paper_has_what_a_page_shows(demo: Demonstration) -> None:
     for paper in demo.papers:
         assert paper.title

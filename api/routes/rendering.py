@@ -1,0 +1,55 @@
+"""Templates as HTML answers, with the headers that every page has."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import jinja2
+from fastapi import Response
+from markupsafe import Markup, escape
+
+WEB: Final = Path(__file__).parent.parent / "web"
+PAGE_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+}
+
+
+def page(template: str, *, status: int = 200, **values: object) -> Response:
+    """Return a page as an answer."""
+    html = _templates().get_template(template).render(values)
+    return Response(html, status_code=status, media_type="text/html; charset=utf-8", headers=PAGE_HEADERS)
+
+
+@lru_cache(maxsize=8)
+def static_file(name: str) -> bytes:
+    """Return a file that pages load."""
+    return (WEB / "static" / name).read_bytes()
+
+
+@lru_cache(maxsize=1)
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(WEB / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["prose"] = _prose
+    environment.globals["stylesheet"] = (
+        f"/static/paperfeed.css?v={hashlib.sha256(static_file('paperfeed.css')).hexdigest()[:8]}"
+    )
+    return environment
+
+
+def _prose(text: str) -> Markup:
+    """A sentence as HTML, with what stands between backticks as code."""
+    parts = [
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(text.split("`"))
+    ]
+    return Markup("").join(parts)
