@@ -16,12 +16,6 @@ import sqlalchemy as sa
 from api.store.engine import Database
 from api.store.tables import Base
 
-# A test that left a transaction open would block the next one's TRUNCATE.
-_END_FORGOTTEN = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid()
-"""
-
 
 @pytest.fixture(scope="session")
 def short_dir() -> Iterator[Path]:
@@ -125,9 +119,11 @@ def postgres_tables(postgres_server: str) -> str:
 def postgres_database(postgres_tables: str) -> Iterator[Database]:
     """Return the shared PostgreSQL database, emptied, with row numbers that begin at 1 again."""
     database = Database(postgres_tables)
+    Base.metadata.create_all(database.engine)  # some tests drop tables to see what happens
     names = ", ".join(table.name for table in Base.metadata.sorted_tables)
     with database.write() as session:
-        session.execute(sa.text(_END_FORGOTTEN))
+        session.execute(sa.text("SET LOCAL lock_timeout = '10s'"))  # a transaction left open is an error, not a hang
+        session.execute(sa.text("DROP TABLE IF EXISTS alembic_version"))
         session.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
     yield database
     database.engine.dispose()
