@@ -95,6 +95,7 @@ def test_the_verdict_runs_all_tests() -> None:
         assert step in plan
 
 
+@pytest.mark.slow
 def test_the_runtime_alone_imports_every_program_of_the_service(tmp_path: Path) -> None:
     """A library that only the development environment brings must not be needed at run time."""
     runtime = (ROOT / "requirements" / "runtime.txt").read_text(encoding="utf-8")

@@ -174,7 +174,7 @@ def test_a_second_up_on_the_same_folder_refuses_in_one_line(tmp_path: Path) -> N
         (tmp_path / "link").symlink_to(data)
         for folder in (data, tmp_path / "link"):
             line = start_and_fail(folder, free_port())
-            assert f"already runs on {folder} (process {up.process.pid})" in line
+            assert f"already runs on {folder} (process {up.process.pid}, http://127.0.0.1:" in line
         assert answers(port, "/livez") == 200, "the refused one has ended the running one"
         up.stop()
 
