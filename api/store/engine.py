@@ -90,7 +90,7 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
         "synchronous=FULL",
         "foreign_keys=ON",
         f"busy_timeout={SQLITE_BUSY_MS}",
-        "cache_size=-65536",
+        "cache_size=-16384",
         "temp_store=MEMORY",
     ):
         cursor.execute(f"PRAGMA {pragma}")
