@@ -112,11 +112,14 @@ class Installation:
         return [process for process in found if _has_words(process, words)]
 
     def kill(self, *words: str) -> int:
-        """Send SIGKILL to every process with these words and return how many there were."""
+        """Send SIGKILL to every process with these words, wait for their end and return how many there were."""
         victims = self.processes(*words)
         for victim in victims:
             with _gone_is_fine():
                 victim.kill()
+        wait_until(
+            lambda: not any(_has_words(victim, words) for victim in victims), seconds=10, what="death", every=0.01
+        )
         return len(victims)
 
     def stop(self, *, seconds: float = 15) -> None:
