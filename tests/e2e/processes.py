@@ -137,6 +137,13 @@ class Installation:
             root.wait(timeout=10)
 
 
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _has_words(process: psutil.Process, words: tuple[str, ...]) -> bool:
     try:
         line = " ".join(process.cmdline())
