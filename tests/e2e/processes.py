@@ -117,9 +117,7 @@ class Installation:
         for victim in victims:
             with _gone_is_fine():
                 victim.kill()
-        wait_until(
-            lambda: not any(_has_words(victim, words) for victim in victims), seconds=10, what="death", every=0.01
-        )
+        wait_until(lambda: not any(map(_lives, victims)), seconds=10, what="the end of what was killed", every=0.01)
         return len(victims)
 
     def stop(self, *, seconds: float = 15) -> None:
