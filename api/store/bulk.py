@@ -3,22 +3,17 @@
 import contextlib
 from typing import Final
 
-import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry
-
 from api.store.engine import Database
 
 # A synced commit for each chunk would take most of the time. Moving the log into the database is left out of commits,
 # too: `checkpoint` does it between them, when the lock that other writers wait for is free.
-_SQLITE_BULK: Final = ("PRAGMA synchronous=NORMAL", "PRAGMA wal_autocheckpoint=0")
+_SQLITE_BULK: Final = ("synchronous=NORMAL", "wal_autocheckpoint=0")
 
 
 def begin_bulk(database: Database) -> None:
     """Let this process write many chunks without waiting for the disk each time; commits stay atomic."""
     if database.is_sqlite:
-        sa.event.listen(database.engine, "connect", _relax)
-        database.engine.dispose()
+        database.set_pragmas(*_SQLITE_BULK)
 
 
 def checkpoint(database: Database) -> None:
@@ -27,10 +22,3 @@ def checkpoint(database: Database) -> None:
         # Outside of a transaction: a checkpoint begins with syncing the whole log.
         with contextlib.closing(database.engine.raw_connection()) as connection:
             connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
-
-
-def _relax(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()
-    for pragma in _SQLITE_BULK:
-        cursor.execute(pragma)
-    cursor.close()

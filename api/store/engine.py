@@ -14,6 +14,15 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 SQLITE_BUSY_MS: Final = 10_000  # writers of other processes hold the lock for under 200 ms each
 _WRITES = "paperfeed_writes"
+# FULL syncs the log at every commit: what was acknowledged survives the loss of the machine.
+_SQLITE_PRAGMAS: Final[tuple[str, ...]] = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    f"busy_timeout={SQLITE_BUSY_MS}",
+    "cache_size=-16384",
+    "temp_store=MEMORY",
+)
 
 
 class Database:
@@ -22,6 +31,10 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
         self.url = url
         self.engine = _create_engine(url, pool_size=pool_size)
+        self._pragmas = _SQLITE_PRAGMAS
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", self._prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
 
     @property
     def is_sqlite(self) -> bool:
@@ -45,12 +58,26 @@ class Database:
         """Close all pooled connections, as a forked child must before its first query."""
         self.engine.dispose(close=False)
 
+    def set_pragmas(self, *pragmas: str) -> None:
+        """Run these SQLite pragmas, too, on every connection from now on; safe while other threads connect."""
+        # Listeners are never added to an engine in use: another thread may be walking through them.
+        self._pragmas = (*_SQLITE_PRAGMAS, *pragmas)
+        self.engine.dispose()
+
     def ping(self) -> float:
         """Return the seconds one trivial query takes."""
         started = time.perf_counter()
         with self.engine.connect() as connection:
             connection.execute(sa.text("SELECT 1"))
         return time.perf_counter() - started
+
+    def _prepare_sqlite(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        raw: Any = connection
+        raw.isolation_level = None  # the driver must not open transactions of its own: `_begin_sqlite` does
+        cursor = raw.cursor()
+        for pragma in self._pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
 
 
 def _create_engine(url: str, *, pool_size: int) -> sa.Engine:
@@ -65,36 +92,16 @@ def _create_engine(url: str, *, pool_size: int) -> sa.Engine:
             json_serializer=_to_json,
             json_deserializer=orjson.loads,
         )
-    engine = sa.create_engine(
+    return sa.create_engine(
         parsed,
         connect_args={"timeout": SQLITE_BUSY_MS / 1000, "check_same_thread": False},
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
     )
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
 
 
 def _to_json(value: object) -> str:
     return orjson.dumps(value).decode()
-
-
-def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    raw: Any = connection
-    raw.isolation_level = None  # the driver must not open transactions of its own: `_begin_sqlite` does
-    cursor = raw.cursor()
-    # FULL syncs the log at every commit: what was acknowledged survives the loss of the machine.
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        f"busy_timeout={SQLITE_BUSY_MS}",
-        "cache_size=-16384",
-        "temp_store=MEMORY",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
