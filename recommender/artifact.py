@@ -13,7 +13,7 @@ import numpy as np
 from recommender.text import Arrays
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "implicit")
 Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
@@ -30,13 +30,15 @@ class ArtifactError(Exception):
 def save_arrays(directory: Path, arrays: Arrays, *, facts: Mapping[str, Json]) -> None:
     """Write each array to its .npy file, the manifest last."""
     directory.mkdir(parents=True, exist_ok=True)
-    digests: dict[str, Json] = {}
+    files: dict[str, Json] = {}
     for name, array in sorted(arrays.items()):
         path = directory / f"{name}.npy"
         np.save(path, np.ascontiguousarray(array), allow_pickle=False)
-        digests[path.name] = _sha256(path)
+        shape: list[Json] = [*array.shape]
+        facts_of_file: dict[str, Json] = {"sha256": _sha256(path), "bytes": path.stat().st_size}
+        files[path.name] = {**facts_of_file, "dtype": array.dtype.str, "shape": shape}
     libraries: dict[str, Json] = {name: version(name) for name in LIBRARIES}
-    manifest: dict[str, Json] = {"format": FORMAT, "files": digests, "libraries": libraries, **facts}
+    manifest: dict[str, Json] = {"format": FORMAT, "files": files, "libraries": libraries, **facts}
     (directory / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False))
 
 
@@ -54,31 +56,45 @@ def read_manifest(directory: Path) -> dict[str, Json]:
     return manifest
 
 
-def load_arrays(directory: Path, *, mmap: bool = True) -> tuple[Arrays, dict[str, Json]]:
-    """The arrays, memory-mapped unless told otherwise, with the manifest; digests are checked."""
+def load_arrays(directory: Path, *, mmap: bool = True, verify: bool = False) -> tuple[Arrays, dict[str, Json]]:
+    """The arrays, memory-mapped unless told otherwise, with the manifest.
+
+    Presence, size, type and shape are checked; `verify` reads every byte and compares the digests too.
+    """
     manifest = read_manifest(directory)
-    files = manifest.get("files")
-    if not isinstance(files, dict):
+    stored = manifest.get("files")
+    if not isinstance(stored, dict):
         raise ArtifactError(directory / MANIFEST, "the manifest names no files")
-    with ThreadPoolExecutor() as pool:  # hashing leaves the interpreter lock
-        found = list(pool.map(lambda name: _digest_or_none(directory / name), files))
-    arrays: Arrays = {}
-    for (name, expected), actual in zip(files.items(), found, strict=True):
-        path = directory / name
-        if actual is None:
-            raise ArtifactError(path, "the file is missing")
-        if actual != expected:
-            raise ArtifactError(path, "the file is damaged (its sha256 differs from the manifest)")
-        # Copy-on-write: implicit insists on writable buffers; pages nobody writes stay shared by all processes.
-        arrays[path.stem] = np.load(path, mmap_mode="c" if mmap else None, allow_pickle=False)
-    return arrays, manifest
+    files = {name: facts for name, facts in stored.items() if isinstance(facts, dict)}
+    for name, facts in files.items():
+        _check_size(directory / name, facts["bytes"])
+    if verify:
+        with ThreadPoolExecutor() as pool:  # hashing leaves the interpreter lock
+            found = list(pool.map(lambda name: _sha256(directory / name), files))
+        for (name, facts), actual in zip(files.items(), found, strict=True):
+            if actual != facts["sha256"]:
+                raise ArtifactError(directory / name, "the file is damaged (its sha256 differs from the manifest)")
+    return {Path(name).stem: _read_array(directory / name, facts, mmap=mmap) for name, facts in files.items()}, manifest
 
 
-def _digest_or_none(path: Path) -> str | None:
+def _check_size(path: Path, expected: Json) -> None:
     try:
-        return _sha256(path)
+        actual = path.stat().st_size
     except FileNotFoundError:
-        return None
+        raise ArtifactError(path, "the file is missing") from None
+    if actual != expected:
+        raise ArtifactError(path, f"the file is damaged (it has {actual} bytes, not {expected})")
+
+
+def _read_array(path: Path, facts: dict[str, Json], *, mmap: bool) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
+    try:
+        # Copy-on-write: implicit insists on writable buffers; pages nobody writes stay shared by all processes.
+        array = np.load(path, mmap_mode="c" if mmap and facts["bytes"] else None, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ArtifactError(path, f"the file is damaged ({error})") from error
+    if array.dtype.str != facts["dtype"] or [*array.shape] != facts["shape"]:
+        raise ArtifactError(path, f"the file is damaged (it holds {array.dtype.str} {array.shape})")
+    return array if isinstance(array, np.ndarray) and mmap else np.asarray(array)
 
 
 def _sha256(path: Path) -> str:

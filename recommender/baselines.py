@@ -141,7 +141,7 @@ class AlsOnly:
 
 def als_config(config: HybridConfig) -> HybridConfig:
     """The same tunables with nothing but ALS in the blend."""
-    return replace(config, als_weight=1.0, item_weight=0.0, content_weight=0.0)
+    return replace(config, als_weight=1.0, item_weight=0.0, neighbour_weight=0.0, content_weight=0.0)
 
 
 def _wordless(texts: PaperTexts) -> PaperTexts:

@@ -4,20 +4,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recommender.config import HybridConfig
 from recommender.domain import Csr, Floats, Times
 from recommender.scoring import standardise
 from recommender.sparse import as_csr, columns_of, csr_of, product, row_sizes
-from recommender.text import TfidfEncoder, normalise
+from recommender.tuning import Found
 
 if TYPE_CHECKING:
     from recommender.hybrid import Hybrid
 
-USUAL_HISTORY = 16.0  # papers; where the calibration of cold papers is stated
-LEAST_COLD_SCALE = 0.3  # a very long history never turns the order of cold papers round
 TERM_WEIGHT = 1.0  # an interest in words counts as much as one save
+FEW_READERS_WEIGHT = 0.3  # of the other readers beside words, where they are too few to be calibrated
 YEAR_SECONDS = 365.25 * 86_400
 Terms = Sequence[tuple[str, ...]]
 
@@ -25,52 +22,46 @@ Terms = Sequence[tuple[str, ...]]
 def blended_scores(model: "Hybrid", liked: Csr, terms: Terms | None) -> Floats:
     """(readers, papers) float32; rows of readers without any history or term mean nothing."""
     scaled = as_csr(liked / np.float32(model.weight_unit))
-    history = columns_of(scaled, model.warm_rows)
-    folded = model.factors.fold_in(history, threads=model.config.num_threads)
-    words = _content_scores(model, scaled, folded, terms)
     if len(model.warm_rows) == 0:
+        words = _word_scores(model, scaled, terms)
         return crowd_scores(model.popularity, model.published_at, liked.shape[0]) if words is None else words
-    signal = _signal(model, history, folded)
-    if words is None:
-        return _spread(model, signal)
-    words = standardise(words, among=model.warm_rows)
-    sizes = row_sizes(history)
-    has_signal = sizes > 0
-    scores = _calibrated(words, sizes, model.config)
-    blend = standardise(signal + _content_weight(sizes, model.config) * words[:, model.warm_rows])
-    scores[np.ix_(has_signal, model.warm_rows)] = blend[has_signal]
-    scores[~has_signal] = words[~has_signal]
-    return np.asarray(scores, dtype=np.float32)
+    found = found_scores(model, scaled, terms)
+    if model.content is None:
+        return _spread(model, found.z)
+    if model.calibration is None:  # too few readers to know any odds
+        scores = found.raw_z.copy()
+        scores[:, model.warm_rows] += np.float32(FEW_READERS_WEIGHT) * found.z
+        return scores
+    scores = model.calibration.cold_odds(found.raw, found.raw_z)
+    has_signal = found.sizes > 0
+    odds = model.calibration.warm_odds(found.z, found.sizes, model.popularity[model.warm_rows])
+    if has_signal.all():
+        scores[:, model.warm_rows] = odds
+        return scores
+    scores[np.ix_(has_signal, model.warm_rows)] = odds[has_signal]
+    scores[~has_signal] = found.raw[~has_signal]
+    return scores
 
 
-def _content_weight(sizes: NDArray[np.int64], config: HybridConfig) -> Floats:
-    """(readers, 1) what words weigh beside the signal of other readers."""
-    if config.content_weight == 0:
-        return np.zeros((len(sizes), 1), dtype=np.float32)
-    weight = config.content_weight + config.content_weight_per_doubling * _doublings(sizes)
-    return np.asarray(np.maximum(weight, 0.0), dtype=np.float32)
-
-
-def _doublings(sizes: NDArray[np.int64]) -> Times:
-    """(readers, 1) how often a history is twice the usual one; negative for shorter ones."""
-    return np.asarray(np.log2(np.maximum(sizes, 1) / USUAL_HISTORY), dtype=np.float64)[:, None]
-
-
-def _calibrated(words: Floats, sizes: NDArray[np.int64], config: HybridConfig) -> Floats:
-    """(readers, papers) content scores on the scale of the blend for papers with history."""
-    doublings = _doublings(sizes)
-    scale = np.maximum(config.cold_scale + config.cold_scale_per_doubling * doublings, LEAST_COLD_SCALE)
-    shift = config.cold_shift + config.cold_shift_per_doubling * doublings
-    return np.asarray(words * scale.astype(np.float32) + shift.astype(np.float32), dtype=np.float32)
-
-
-def _signal(model: "Hybrid", history: Csr, folded: Floats) -> Floats:
-    """(readers, warm) what readers of the same papers say, by factors and by item weights."""
-    signal = standardise(folded @ model.factors.item_factors.T)
-    signal *= np.float32(model.config.als_weight)
+def found_scores(model: "Hybrid", scaled: Csr, terms: Terms | None) -> Found:
+    """Scores before calibration; `scaled` is (readers, papers) confidence in units of a save."""
+    config = model.config
+    history = columns_of(scaled, model.warm_rows)
+    folded = model.factors.fold_in(history, threads=config.num_threads)
+    blend = _share(config.als_weight, folded @ model.factors.item_factors.T)
     if model.items is not None:
-        signal += np.float32(model.config.item_weight) * standardise(model.items.scores(history))
-    return signal
+        blend += _share(config.item_weight, model.items.scores(history))
+    if model.neighbours is not None:
+        blend += _share(config.neighbour_weight, model.neighbours.scores(history))
+    raw = _word_scores(model, scaled, terms)
+    sizes = row_sizes(history)
+    if raw is None or model.content is None:
+        return Found(standardise(blend), blend[:, :0], blend[:, :0], sizes)
+    if config.content_weight:
+        blend += _share(config.content_weight, _without_own(raw[:, model.warm_rows], history, model.content.leverage))
+    raw *= np.float32(config.content_saves_weight * model.content.scale)
+    raw += folded @ model.text_factors.T
+    return Found(standardise(blend), raw, standardise(raw), sizes)
 
 
 def crowd_scores(popularity: Floats, published_at: Times, readers: int) -> Floats:
@@ -81,6 +72,18 @@ def crowd_scores(popularity: Floats, published_at: Times, readers: int) -> Float
     return np.tile((popularity + 0.5 * recency).astype(np.float32), (readers, 1))
 
 
+def _share(weight: float, scores: Floats) -> Floats:
+    return np.asarray(np.float32(weight) * standardise(scores), dtype=np.float32)
+
+
+def _without_own(words: Floats, history: Csr, leverage: Floats) -> Floats:
+    """Ridge scores as if each paper had been left out of the regression that scores it."""
+    readers = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
+    words[readers, history.indices] -= leverage[history.indices] * history.data
+    words /= 1 - leverage
+    return words
+
+
 def _spread(model: "Hybrid", signal: Floats) -> Floats:
     """Scores over all papers where only those with history have any; the others stand below."""
     lowest = signal.min(axis=1, keepdims=True)
@@ -89,27 +92,23 @@ def _spread(model: "Hybrid", signal: Floats) -> Floats:
     return scores
 
 
-def _content_scores(model: "Hybrid", scaled: Csr, folded: Floats, terms: Terms | None) -> Floats | None:
-    if model.content is None or model.encoder is None:
+def _word_scores(model: "Hybrid", scaled: Csr, terms: Terms | None) -> Floats | None:
+    """(readers, papers) ridge of the saves and interests; None without words."""
+    if model.content is None:
         return None
     summed_terms = product(scaled, model.features)
-    summed = np.asarray(scaled @ model.vectors, dtype=np.float32)
+    summed = np.asarray(scaled @ model.coords, dtype=np.float32)
     if terms is not None and any(terms):
-        owner, features = _term_features(model.encoder, terms)
+        owner, flat = _owners(terms)
+        features, coords = model.text_parts(flat)
         summed_terms = as_csr(summed_terms + product(owner, features))
-        summed += owner @ normalise(model.encoder.project(features))
-    scores = model.content.score_saves(
-        summed_terms, summed, features=model.features, vectors=model.vectors, reach=model.reach
-    )
-    share = np.float32(model.config.content_als_share)
-    scores *= 1 - share
-    scores += share * (folded @ model.text_factors.T)
-    return scores
+        summed += owner @ coords
+    return model.content.score_saves(summed_terms, summed, features=model.features, coords=model.coords)
 
 
-def _term_features(encoder: TfidfEncoder, terms: Terms) -> tuple[Csr, Csr]:
-    """(readers, interests) whose each one is, and (interests, terms) its features."""
+def _owners(terms: Terms) -> tuple[Csr, list[str]]:
+    """(readers, interests) whose each one is, and the interests."""
     flat = [term for of_reader in terms for term in of_reader]
     indptr = np.concatenate([[0], np.cumsum([len(of_reader) for of_reader in terms])])
     weights = np.full(len(flat), TERM_WEIGHT, dtype=np.float32)
-    return csr_of(weights, np.arange(len(flat)), indptr, (len(terms), len(flat))), encoder.features(flat)
+    return csr_of(weights, np.arange(len(flat)), indptr, (len(terms), len(flat))), flat

@@ -16,23 +16,27 @@ class HybridConfig:
     item_l2: float = 10.0  # item weights: ridge penalty, and how much each reader of a paper adds to it
     item_l2_per_reader: float = 1.0
     item_text_weight: float = 3.0  # how loudly words speak in the item weights
-    item_text_dim: int = 600  # leading text directions that take part in the item weights
+    item_text_dim: int = 400  # leading text directions that take part in the item weights
     memory_budget_mb: float = 2500.0  # above it item weights are learned for the most read papers only
     item_weight: float = 1.5  # shares of the blend for papers with history; 0 leaves a part out
-    als_weight: float = 0.6
-    content_weight: float = 0.4  # for a history of 16 papers; words help short histories more
-    content_weight_per_doubling: float = -0.15
-    text_dim: int = 256  # leading text directions
+    als_weight: float = 1.0
+    neighbour_weight: float = 0.2
+    neighbour_readers: int = 20_000  # with more readers than this neighbours are left out
+    content_weight: float = 0.4
+    text_dim: int = 256  # leading text directions that make the text vector
+    content_dim: int = 384  # leading text directions of the ridge on words
+    gram_dim: int = 256  # leading directions of letter groups
     max_terms: int = 200_000
-    content_l2: float = 2.0
-    content_lsa_weight: float = 0.3
-    content_als_share: float = 0.55  # of the ridge target; the rest are the saves themselves
-    # Papers without history stand beside the others at scale * words + shift. Both change with each
-    # doubling of the reader's history from 16 papers: the longer it is, the surer the other readers are.
-    cold_scale: float = 1.3
-    cold_scale_per_doubling: float = -0.2
-    cold_shift: float = 0.2
-    cold_shift_per_doubling: float = -0.4
+    vector_kernel: float = 0.3  # what unit text vectors and letter groups weigh beside words
+    gram_kernel: float = 2.0
+    content_saves_l2: float = 4.0  # ridge penalties, in units of the kernel of a paper with itself
+    content_als_l2: float = 0.8
+    content_saves_weight: float = 0.5  # of the ridge of the saves, where that of the ALS scores weighs 1
+    tuning_readers: int = 1000  # the calibration of the one list is learned on so many readers; 0 never
+    tuning_least_pairs: int = 20_000
+    tuning_most_pairs: int = 1_000_000
+    tuning_epochs: int = 6  # of the second fit this takes, and its text directions in the item weights
+    tuning_item_text_dim: int = 200
     num_threads: int = 0  # 0: all cores
 
     def to_json(self) -> dict[str, int | float]:

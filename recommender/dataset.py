@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender.domain import Csr, EventKind, Floats, Ids, Interactions, PaperTexts, Rows, Times
-from recommender.sparse import csr_of
+from recommender.sparse import columns_of, csr_of
 from recommender.vocabulary import UNKNOWN_ROW, Vocabulary
 
 SECONDS_PER_DAY = 86_400.0
@@ -44,6 +44,17 @@ class Dataset:
     dislikes: Csr  # (users, papers) float32, 1 where the reader dismissed
     texts: PaperTexts  # aligned to papers
     times: Times  # (user_items.nnz,) latest event of the pair, NaN unknown
+
+    def select(self, paper_rows: Rows) -> "Dataset":
+        """The same readers with some of the papers (ascending rows)."""
+        return replace(
+            self,
+            papers=Vocabulary.from_rows(self.papers.ids(paper_rows)),
+            user_items=columns_of(self.user_items, paper_rows),
+            dislikes=columns_of(self.dislikes, paper_rows),
+            texts=self.texts.select(paper_rows),
+            times=self.times[np.isin(self.user_items.indices, paper_rows)],
+        )
 
     def fingerprint(self) -> str:
         """A sha256 over everything a fit can see."""

@@ -1,21 +1,26 @@
 """The ranker: collaborative factors and words, blended per reader, as one frozen value."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from os import cpu_count
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from recommender import hybrid_artifact, hybrid_fit
+from recommender import hybrid_artifact, hybrid_fit, tuning
 from recommender.als import AlsFactors
-from recommender.blend import Terms, blended_scores
+from recommender.blend import Terms, blended_scores, found_scores
+from recommender.calibration import Calibration
 from recommender.config import HybridConfig
-from recommender.content import ContentMap
+from recommender.content import ContentMap, coords_of, vectors_of
 from recommender.dataset import Dataset, Profile
 from recommender.domain import Csr, Explanation, Floats, Ids, PaperTexts, RankedList, Rows, Times
 from recommender.explanation import explain_profile
+from recommender.hybrid_fit import Corpus
 from recommender.items import ItemWeights
+from recommender.neighbours import Neighbours
 from recommender.scoring import EXCLUDED, block_size, exclude_rows, top_lists
 from recommender.sparse import as_csr, empty_csr, from_lists, row_sizes, rows_of, stacked
 from recommender.text import TfidfEncoder, normalise
@@ -34,15 +39,16 @@ class Hybrid:
     warm_rows: Rows  # (warm,) ascending
     factors: AlsFactors  # item_factors (warm, rank)
     items: ItemWeights | None
+    neighbours: Neighbours | None
     encoder: TfidfEncoder | None
     content: ContentMap | None
     features: Csr  # (papers, terms) TF-IDF
-    vectors: Floats  # (papers, dim) text vectors of length 1, or 0 without words
-    reach: Floats  # (papers, dim) kernel products with the leading directions, see content.py
+    coords: Floats  # (papers, dim) of the kernel's low-rank part, see content.py
     text_factors: Floats  # (papers, rank) ALS factors predicted from words
     popularity: Floats  # (papers,) readers
     published_at: Times  # (papers,)
     weight_unit: float  # the confidence that counts as one save
+    calibration: Calibration | None  # None with too few readers
     fingerprint: str
     notes: tuple[str, ...]  # where the data were too few and what was done instead
 
@@ -56,7 +62,14 @@ class Hybrid:
         progress: Callable[[str, float], None] | None = None,
     ) -> Self:
         """The model of a dataset; the same seed gives the same bits on the same machine."""
-        return cls(**hybrid_fit.fit_parts(dataset, config, seed=seed, progress=progress or _silent))
+        report = progress or _silent
+        report("text", 0.0)
+        corpus = hybrid_fit.fit_corpus(dataset.texts.joined(), config, seed=seed)
+        model = cls._fit(dataset, corpus, config, seed=seed, report=lambda stage, done: report(stage, 0.2 + 0.5 * done))
+        if model.content is not None and tuning.is_worth_it(dataset.user_items, config):
+            model = model._tuned(dataset, corpus, seed=seed, report=lambda stage, done: report(stage, 0.7 + 0.3 * done))
+        report("done", 1.0)
+        return model
 
     def recommend(
         self,
@@ -96,14 +109,22 @@ class Hybrid:
         matrix = as_csr(user_items)
         if matrix.shape[1] != len(self.papers):
             raise ValueError(f"user_items has {matrix.shape[1]} columns, the model {len(self.papers)} papers")
-        size = block_size(len(self.papers))
-        for start in range(0, matrix.shape[0], size):
+        # Blocks side by side, one thread each: most of the work is no matrix product, which BLAS could share out.
+        threads = self.config.num_threads or cpu_count() or 1
+        alone = replace(self, config=replace(self.config, num_threads=1))
+        size = max(block_size(len(self.papers)) // threads, 1)
+
+        def ranked(start: int) -> list[RankedList]:
             block = slice(start, start + size)
             liked = rows_of(matrix, block)
             left_out = liked if exclude is None else as_csr(liked + rows_of(exclude, block))
-            with blas_threads(self.config.num_threads):
-                lists = self._lists(liked, None, left_out=left_out, k=k, candidates=candidates)
-            yield lists
+            return alone._lists(liked, None, left_out=left_out, k=k, candidates=candidates)
+
+        for start in range(0, matrix.shape[0], size * threads):
+            starts = range(start, min(start + size * threads, matrix.shape[0]), size)
+            with blas_threads(1), ThreadPoolExecutor(threads) as pool:
+                blocks = list(pool.map(ranked, starts))
+            yield from blocks
 
     def similar(self, paper_ids: Ids, *, k: int) -> list[RankedList]:
         """The papers most like each given one, by words and by factors; [] for an unknown paper."""
@@ -133,17 +154,14 @@ class Hybrid:
         fresh = texts.select(first[self.papers.rows(texts.paper_ids[first]) == UNKNOWN_ROW])
         if len(fresh) == 0:
             return self
-        features, vectors = self._text_parts(fresh)
-        content = self.content
+        features, coords = self.text_parts(fresh.joined())
         none = np.zeros((len(fresh), self.text_factors.shape[1]), np.float32)
-        factors = none if content is None else content.factors(features, vectors)
-        reach = np.zeros_like(vectors) if content is None else content.reach(features, vectors)
+        factors = none if self.content is None else self.content.factors(features, coords)
         return replace(
             self,
             papers=self.papers.extend(fresh.paper_ids),
             features=stacked(self.features, features),
-            vectors=np.concatenate([self.vectors, vectors]),
-            reach=np.concatenate([self.reach, reach]),
+            coords=np.concatenate([self.coords, coords]),
             text_factors=np.concatenate([self.text_factors, factors]),
             popularity=np.concatenate([self.popularity, np.zeros(len(fresh), np.float32)]),
             published_at=np.concatenate([self.published_at, fresh.published_at]),
@@ -152,21 +170,64 @@ class Hybrid:
     def encode(self, texts: Sequence[str]) -> Floats:
         """(texts, dim) float32 text vectors of length 1, zeros where no word is known."""
         if self.encoder is None:
-            return np.zeros((len(texts), self.vectors.shape[1]), dtype=np.float32)
+            return np.zeros((len(texts), 0), dtype=np.float32)
         return self.encoder.encode(texts)
 
     def text_vectors(self, rows: Rows) -> Floats:
         """(rows, dim) float32 text vectors of length 1 of papers in the model."""
-        return np.asarray(self.vectors[rows], dtype=np.float32)
+        return vectors_of(self.encoder, self.coords, rows)
+
+    def text_parts(self, texts: Sequence[str]) -> tuple[Csr, Floats]:
+        """(texts, terms) features and (texts, dim) coordinates of texts outside the model."""
+        if self.encoder is None:
+            return empty_csr(len(texts), self.features.shape[1]), np.zeros((len(texts), 0), np.float32)
+        features, blocks = self.encoder.project(texts)
+        return features, coords_of(self.encoder, blocks, hybrid_fit.kernel_weights(self.config))
 
     def save(self, directory: Path) -> None:
         """Write the model as .npy files and a manifest; the caller renames the directory into place."""
         hybrid_artifact.save(self, directory)
 
     @classmethod
-    def load(cls, directory: Path, *, mmap: bool = True) -> Self:
-        """The model of `save`; raises ArtifactError naming a missing or damaged file."""
-        return cls(**hybrid_artifact.load_parts(directory, mmap=mmap))
+    def load(cls, directory: Path, *, mmap: bool = True, verify: bool = False) -> Self:
+        """The model of `save`; raises ArtifactError naming a missing or damaged file.
+
+        Presence, size, type and shape of every file are always checked, its sha256 when `verify` is set:
+        hashing reads everything, which is what mapping a file avoids.
+        """
+        return cls(**hybrid_artifact.load_parts(directory, mmap=mmap, verify=verify))
+
+    @classmethod
+    def _fit(
+        cls, dataset: Dataset, corpus: Corpus, config: HybridConfig, *, seed: int, report: hybrid_fit.Report
+    ) -> Self:
+        return cls(**hybrid_fit.fit_parts(dataset, corpus, config, seed=seed, report=report))
+
+    def _tuned(self, dataset: Dataset, corpus: Corpus, *, seed: int, report: hybrid_fit.Report) -> Self:
+        """The same model with the calibration learned on a split of the papers with history."""
+        inside = dataset.select(self.warm_rows)
+        new_share = 1 - len(self.warm_rows) / len(self.papers)
+        hidden = tuning.hide(inside.user_items, new_share=new_share, seed=seed)
+        inner = self._fit(
+            replace(inside, user_items=hidden.left),
+            corpus.select(self.warm_rows),
+            hybrid_fit.inner_config(self.config),
+            seed=seed,
+            report=report,
+        )
+
+        def score(liked: Csr) -> tuning.Found:
+            return found_scores(inner, as_csr(liked / np.float32(inner.weight_unit)), None)
+
+        with blas_threads(self.config.num_threads):
+            learned = tuning.learn(
+                hidden,
+                score,
+                warm_rows=inner.warm_rows,
+                popularity=inner.popularity,
+                readers=self.config.tuning_readers,
+            )
+        return self if learned is None else replace(self, calibration=learned)
 
     def _lists(
         self, liked: Csr, terms: Terms | None, *, left_out: Csr, k: int, candidates: Ids | None
@@ -191,13 +252,6 @@ class Hybrid:
             factors[is_warm] = self.factors.item_factors[at[is_warm]]
         halves = [normalise(factors), self.text_vectors(rows)]
         return np.concatenate(halves, axis=1) * np.float32(np.sqrt(0.5))
-
-    def _text_parts(self, texts: PaperTexts) -> tuple[Csr, Floats]:
-        """Features and text vectors of papers outside the model."""
-        if self.encoder is None:
-            return empty_csr(len(texts), self.features.shape[1]), self.encode([""] * len(texts))
-        features = self.encoder.features(texts.joined())
-        return features, normalise(self.encoder.project(features))
 
     def _liked(self, profiles: Sequence[Profile]) -> Csr:
         rows = [self.papers.rows(profile.paper_ids) for profile in profiles]

@@ -7,10 +7,12 @@ import numpy as np
 
 from recommender.als import AlsFactors
 from recommender.artifact import MANIFEST, ArtifactError, Json, load_arrays, save_arrays
+from recommender.calibration import Calibration
 from recommender.config import HybridConfig
 from recommender.content import ContentMap
 from recommender.hybrid_fit import Parts
 from recommender.items import ItemWeights
+from recommender.neighbours import Neighbours
 from recommender.sparse import csr_of
 from recommender.text import Arrays, TfidfEncoder
 from recommender.vocabulary import Vocabulary
@@ -30,16 +32,20 @@ def save(model: "Hybrid", directory: Path) -> None:
         "features_data": model.features.data,
         "features_indices": model.features.indices.astype(np.int32),
         "features_indptr": model.features.indptr.astype(np.int32),
-        "vectors": model.vectors,
-        "reach": model.reach,
+        "coords": model.coords,
         "text_factors": model.text_factors,
         "popularity": model.popularity,
         "published_at": model.published_at,
     }
+    if model.calibration is not None:
+        arrays["calibration_warm"] = np.array(model.calibration.warm)
+        arrays["calibration_cold"] = np.array(model.calibration.cold)
     if model.encoder is not None:
         arrays |= model.encoder.to_arrays()
     if model.items is not None:
         arrays |= model.items.to_arrays()
+    if model.neighbours is not None:
+        arrays |= model.neighbours.to_arrays()
     if model.content is not None:
         arrays |= model.content.to_arrays()
     config: dict[str, Json] = {**model.config.to_json()}
@@ -54,9 +60,9 @@ def save(model: "Hybrid", directory: Path) -> None:
     save_arrays(directory, arrays, facts=facts)
 
 
-def load_parts(directory: Path, *, mmap: bool) -> Parts:
+def load_parts(directory: Path, *, mmap: bool, verify: bool) -> Parts:
     """The fields of the model that was saved here."""
-    arrays, manifest = load_arrays(directory, mmap=mmap)
+    arrays, manifest = load_arrays(directory, mmap=mmap, verify=verify)
     try:
         return _parts(arrays, manifest)
     except (KeyError, TypeError, ValueError) as error:
@@ -82,15 +88,22 @@ def _parts(arrays: Arrays, manifest: dict[str, Json]) -> Parts:
             arrays["item_factors"].view(np.float32), arrays["gram"].view(np.float32), config.l2, config.alpha
         ),
         items=ItemWeights.from_arrays(arrays) if "items_weights" in arrays else None,
+        neighbours=Neighbours.from_arrays(arrays) if "neighbours_rarity" in arrays else None,
         encoder=TfidfEncoder.from_arrays(arrays) if "text_idf" in arrays else None,
-        content=ContentMap.from_arrays(arrays) if "content_shrink" in arrays else None,
+        content=ContentMap.from_arrays(arrays) if "content_turn" in arrays else None,
         features=csr_of(arrays["features_data"], indices, indptr, shape),
-        vectors=arrays["vectors"].view(np.float32),
-        reach=arrays["reach"].view(np.float32),
+        coords=arrays["coords"].view(np.float32),
         text_factors=arrays["text_factors"].view(np.float32),
         popularity=arrays["popularity"].view(np.float32),
         published_at=arrays["published_at"].view(np.float64),
         weight_unit=unit,
+        calibration=_calibration(arrays),
         fingerprint=str(manifest["dataset_fingerprint"]),
         notes=tuple(str(note) for note in notes),
     )
+
+
+def _calibration(arrays: Arrays) -> Calibration | None:
+    if "calibration_warm" not in arrays:
+        return None
+    return Calibration(tuple(arrays["calibration_warm"].tolist()), tuple(arrays["calibration_cold"].tolist()))

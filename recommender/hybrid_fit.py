@@ -1,22 +1,27 @@
 """Building the parts of a hybrid from a dataset, with what to do when a part has no data."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 import numpy as np
 
+from recommender import calibration
 from recommender.als import AlsFactors
+from recommender.calibration import Calibration
 from recommender.config import HybridConfig
-from recommender.content import ContentMap
+from recommender.content import ContentMap, Weights, coords_of
 from recommender.dataset import Dataset
 from recommender.domain import Csr, Floats, Rows, Times
 from recommender.items import ItemWeights
+from recommender.neighbours import Neighbours
 from recommender.sparse import as_csr, columns_of, empty_csr, rows_of
-from recommender.text import TfidfEncoder, normalise
+from recommender.text import Sizes, TfidfEncoder, normalise
 from recommender.threads import blas_threads
 from recommender.vocabulary import Vocabulary
 
 SMALL_READERS = 20  # below this the figures of a fit mean little, and the model says so
+Report = Callable[[str, float], None]
 
 
 class Parts(TypedDict):
@@ -27,59 +32,110 @@ class Parts(TypedDict):
     warm_rows: Rows
     factors: AlsFactors
     items: ItemWeights | None
+    neighbours: Neighbours | None
     encoder: TfidfEncoder | None
     content: ContentMap | None
     features: Csr
-    vectors: Floats
-    reach: Floats
+    coords: Floats
     text_factors: Floats
     popularity: Floats
     published_at: Times
     weight_unit: float
+    calibration: Calibration | None
     fingerprint: str
     notes: tuple[str, ...]
 
 
-def fit_parts(dataset: Dataset, config: HybridConfig, *, seed: int, progress: Callable[[str, float], None]) -> Parts:
-    """All fields of the fitted model."""
-    notes: list[str] = []
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The words of papers, made once for all fits on them."""
+
+    encoder: TfidfEncoder | None
+    features: Csr  # (papers, terms)
+    coords: Floats  # (papers, dim) of the kernel, see content.py
+    directions: Floats  # (papers, item_text_dim) of length 1, readers made of words in the item weights
+
+    def select(self, rows: Rows) -> "Corpus":
+        """The same of some papers."""
+        return Corpus(self.encoder, rows_of(self.features, rows), self.coords[rows], self.directions[rows])
+
+
+def fit_parts(dataset: Dataset, corpus: Corpus, config: HybridConfig, *, seed: int, report: Report) -> Parts:
+    """All fields of the fitted model; the calibration is the default."""
+    notes: list[str] = [] if corpus.encoder else ["no text to speak of: papers are ranked by interactions alone"]
     user_items = dataset.user_items
     popularity = np.bincount(user_items.indices, minlength=len(dataset.papers)).astype(np.float32)
     warm_rows = np.flatnonzero(popularity).astype(np.int32)
     unit = float(np.median(user_items.data)) if user_items.nnz else 1.0
     history = as_csr(columns_of(user_items, warm_rows) / np.float32(unit))
-    progress("factors", 0.0)
+    report("factors", 0.0)
     factors = _fit_factors(history, config, seed=seed, notes=notes)
-    progress("text", 0.15)
-    encoder, features, coords = _fit_text(dataset, config, seed=seed, notes=notes)
-    progress("item weights", 0.3)
-    items = _fit_items(history, normalise(coords[warm_rows]), config)
-    coords = coords[:, : config.text_dim]
-    vectors = normalise(coords)
-    progress("content", 0.8)
-    content = None if encoder is None else _fit_content(features, coords, factors, warm_rows, config=config)
+    report("item weights", 0.25)
+    with blas_threads(config.num_threads):
+        items = _fit_items(history, corpus.directions[warm_rows], config)
+        report("words", 0.9)
+        content = _fit_content(corpus, factors, warm_rows, config=config)
+        text_factors = np.zeros((len(dataset.papers), factors.rank), np.float32)
+        if content is not None:
+            text_factors = content.factors(corpus.features, corpus.coords)
     if content is None and not len(warm_rows):
         notes.append("neither interactions nor text: newest papers first")
-    progress("done", 1.0)
-    unmapped = np.zeros((len(vectors), factors.rank), np.float32)
+    report("done", 1.0)
     return Parts(
         config=config,
         papers=dataset.papers,
         warm_rows=warm_rows,
         factors=factors,
         items=items,
-        encoder=encoder,
+        neighbours=_fit_neighbours(history, config),
+        encoder=corpus.encoder,
         content=content,
-        features=features,
-        vectors=vectors,
-        reach=np.zeros_like(vectors) if content is None else content.reach(features, vectors),
-        text_factors=unmapped if content is None else content.factors(features, vectors),
+        features=corpus.features,
+        coords=corpus.coords,
+        text_factors=text_factors,
         popularity=popularity,
         published_at=dataset.texts.published_at,
         weight_unit=unit,
+        calibration=_default_calibration(history, papers=len(dataset.papers)),
         fingerprint=dataset.fingerprint(),
         notes=tuple(notes),
     )
+
+
+def fit_corpus(texts: list[str], config: HybridConfig, *, seed: int) -> Corpus:
+    """The words of all papers; without an encoder where there are next to none."""
+    sizes = Sizes(
+        directions=max(config.text_dim, config.content_dim, config.item_text_dim),
+        vector=config.text_dim,
+        grams=config.gram_dim,
+        max_terms=config.max_terms,
+    )
+    with blas_threads(config.num_threads):
+        fitted = TfidfEncoder.fit(texts, sizes=sizes, seed=seed)
+    if fitted is None:
+        nothing = np.zeros((len(texts), 0), np.float32)
+        return Corpus(None, empty_csr(len(texts), 0), nothing, nothing)
+    whole, features, blocks = fitted
+    directions = normalise(blocks[:, : min(whole.directions, config.item_text_dim)])
+    encoder = whole.truncated(max(config.content_dim, config.text_dim))
+    kept = np.concatenate([blocks[:, : encoder.directions], blocks[:, whole.directions :]], axis=1)
+    return Corpus(encoder, features, coords_of(encoder, kept, kernel_weights(config)), directions)
+
+
+def kernel_weights(config: HybridConfig) -> Weights:
+    """The part of the tunables that the ridge on words depends on."""
+    return Weights(config.vector_kernel, config.gram_kernel, config.content_saves_l2, config.content_als_l2)
+
+
+def inner_config(config: HybridConfig) -> HybridConfig:
+    """The cheaper fit that the calibration is learned on."""
+    text_dim = min(config.item_text_dim, config.tuning_item_text_dim)
+    return replace(config, epochs=min(config.epochs, config.tuning_epochs), item_text_dim=text_dim)
+
+
+def _default_calibration(history: Csr, *, papers: int) -> Calibration | None:
+    readers, warm = history.shape
+    return calibration.default(warm=warm, papers=papers) if readers >= SMALL_READERS else None
 
 
 def _fit_factors(history: Csr, config: HybridConfig, *, seed: int, notes: list[str]) -> AlsFactors:
@@ -103,43 +159,36 @@ def _fit_factors(history: Csr, config: HybridConfig, *, seed: int, notes: list[s
     )
 
 
-def _fit_text(
-    dataset: Dataset, config: HybridConfig, *, seed: int, notes: list[str]
-) -> tuple[TfidfEncoder | None, Csr, Floats]:
-    texts = dataset.texts.joined()
-    fitted = TfidfEncoder.fit(
-        texts, dim=max(config.text_dim, config.item_text_dim), max_terms=config.max_terms, seed=seed
-    )
-    if fitted is None:
-        notes.append("no text to speak of: papers are ranked by interactions alone")
-        count = len(dataset.papers)
-        return None, empty_csr(count, 0), np.zeros((count, 0), np.float32)
-    encoder, features = fitted
-    return encoder.truncated(config.text_dim), features, encoder.project(features)
-
-
 def _fit_items(history: Csr, directions: Floats, config: HybridConfig) -> ItemWeights | None:
     if history.nnz == 0 or config.item_weight == 0:
         return None
-    with blas_threads(config.num_threads):
-        return ItemWeights.fit(
-            history,
-            directions,
-            l2=config.item_l2,
-            l2_per_reader=config.item_l2_per_reader,
-            text_weight=config.item_text_weight,
-            budget_mb=config.memory_budget_mb,
-        )
+    return ItemWeights.fit(
+        history,
+        directions[:, : config.item_text_dim],
+        l2=config.item_l2,
+        l2_per_reader=config.item_l2_per_reader,
+        text_weight=config.item_text_weight,
+        budget_mb=config.memory_budget_mb,
+    )
 
 
-def _fit_content(
-    features: Csr, coords: Floats, factors: AlsFactors, warm_rows: Rows, *, config: HybridConfig
-) -> ContentMap:
+def _fit_neighbours(history: Csr, config: HybridConfig) -> Neighbours | None:
+    if history.nnz == 0 or config.neighbour_weight == 0 or history.shape[0] > config.neighbour_readers:
+        return None
+    return Neighbours.fit(history)
+
+
+def _fit_content(corpus: Corpus, factors: AlsFactors, warm_rows: Rows, *, config: HybridConfig) -> ContentMap | None:
+    if corpus.encoder is None:
+        return None
+    rows, targets = warm_rows, factors.item_factors
+    if len(rows) == 0:  # nobody liked anything yet: all papers count as not liked
+        rows = np.arange(len(corpus.coords), dtype=np.int32)
+        targets = np.zeros((len(rows), 0), np.float32)
     return ContentMap.fit(
-        rows_of(features, warm_rows),
-        normalise(coords[warm_rows]),
-        energy=float(np.square(coords).sum() / max(len(coords), 1)),
-        targets=factors.item_factors,
-        l2=config.content_l2,
-        lsa_weight=config.content_lsa_weight,
+        rows_of(corpus.features, rows),
+        corpus.coords[rows],
+        directions=corpus.encoder.directions,
+        targets=targets,
+        weights=kernel_weights(config),
     )

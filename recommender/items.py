@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, lapack, solve_triangular
+from scipy.linalg import lapack
 
 from recommender.domain import Csr, Floats
 from recommender.sparse import as_csr, columns_of, product, rows_of
@@ -92,22 +92,60 @@ def _head(history: Csr, *, budget_mb: float) -> NDArray[np.int32]:
 
 
 def _dual_blocks(history: Csr, pseudo: Floats, penalty: Floats) -> Iterator[Floats]:
-    """Weights, one row per scored paper, when readers are fewer than papers, by the identity of Woodbury."""
-    root = np.sqrt(penalty)
-    rows = np.concatenate([history.toarray(), pseudo]).astype(np.float32)
-    rows /= root
-    gram = rows @ rows.T
-    gram[np.diag_indices_from(gram)] += 1
-    lower = cholesky(gram, lower=True, overwrite_a=True, check_finite=False)
-    half = solve_triangular(lower, rows, lower=True, overwrite_b=True, check_finite=False)
-    diagonal = (1 - np.einsum("ij,ij->j", half, half)) / penalty
-    inner = half.T @ half  # numpy computes one triangle of a matrix times its own transpose
-    del half, rows
+    """Weights, one row per scored paper, when readers are fewer than papers, by the identity of Woodbury.
+
+    Only the square of the readers is inverted; every product with the history stays sparse.
+    """
+    readers = history.shape[0]
+    lean = as_csr(history / penalty)
+    lean_pseudo = pseudo / penalty
+    middle = _inverse(_reader_gram(history, pseudo, lean, lean_pseudo))
+    half = np.asarray(as_csr(lean.T) @ middle[:readers], dtype=np.float32)  # (papers, readers + dim)
+    half += lean_pseudo.T @ middle[readers:]
+    del middle
+    turned = as_csr(lean.T)
+    diagonal = 1 / penalty - _own_products(turned, lean_pseudo, half)
     for start in range(0, len(penalty), PAPERS_PER_BLOCK):
         papers = slice(start, start + PAPERS_PER_BLOCK)
-        block = np.asarray(inner[papers] / root, dtype=np.float32)
-        block /= (root * diagonal)[papers, None]
+        block = np.asarray(turned @ half[papers, :readers].T, dtype=np.float32).T
+        block = np.ascontiguousarray(block)
+        block += half[papers, readers:] @ lean_pseudo
+        block /= diagonal[papers, None]
         yield _without_self(block, start)
+
+
+def _reader_gram(history: Csr, pseudo: Floats, lean: Csr, lean_pseudo: Floats) -> Floats:
+    """(readers + dim, readers + dim) products of the rows over the penalty, plus one on the diagonal."""
+    readers = history.shape[0]
+    gram = np.empty((readers + len(pseudo),) * 2, dtype=np.float32)
+    for start in range(0, readers, PAPERS_PER_BLOCK):
+        rows = slice(start, min(start + PAPERS_PER_BLOCK, readers))
+        gram[rows, :readers] = product(rows_of(lean, rows), as_csr(history.T)).toarray()
+    gram[:readers, readers:] = history @ np.ascontiguousarray(lean_pseudo.T)
+    gram[readers:, :readers] = gram[:readers, readers:].T
+    gram[readers:, readers:] = lean_pseudo @ pseudo.T
+    gram[np.diag_indices_from(gram)] += 1
+    return gram
+
+
+def _inverse(gram: Floats) -> Floats:
+    """The inverse of a symmetric positive matrix, which is overwritten."""
+    # The transpose of a C-ordered matrix is Fortran-ordered, and here the same matrix: LAPACK works in place.
+    lower, _ = lapack.spotrf(gram.T, lower=1, overwrite_a=1)
+    inverse, _ = lapack.spotri(lower, lower=1, overwrite_c=1)
+    inverse = np.tril(inverse)
+    inverse += np.tril(inverse, -1).T
+    return np.asarray(inverse, dtype=np.float32)
+
+
+def _own_products(turned: Csr, pseudo: Floats, half: Floats) -> Floats:
+    """(papers,) each paper's row of `half` times its own column of the readers' rows."""
+    readers = turned.shape[1]
+    papers = np.repeat(np.arange(turned.shape[0]), np.diff(turned.indptr))
+    products = turned.data * half[papers, turned.indices]
+    sparse = np.bincount(papers, weights=products, minlength=turned.shape[0])
+    dense = np.einsum("ij,ji->i", half[:, readers:], pseudo)
+    return np.asarray(sparse + dense, dtype=np.float32)
 
 
 def _primal_blocks(history: Csr, pseudo: Floats, penalty: Floats) -> Iterator[Floats]:
@@ -118,10 +156,7 @@ def _primal_blocks(history: Csr, pseudo: Floats, penalty: Floats) -> Iterator[Fl
         papers = slice(start, start + PAPERS_PER_BLOCK)
         gram[papers] += product(rows_of(transposed, papers), history).toarray()
     gram[np.diag_indices_from(gram)] += penalty
-    lower, _ = lapack.spotrf(gram, lower=1, overwrite_a=1)
-    inverse, _ = lapack.spotri(lower, lower=1, overwrite_c=1)
-    inverse = np.tril(inverse)
-    inverse += np.tril(inverse, -1).T
+    inverse = _inverse(gram)
     diagonal = inverse.diagonal().copy()
     for start in range(0, len(penalty), PAPERS_PER_BLOCK):
         papers = slice(start, start + PAPERS_PER_BLOCK)

@@ -5,7 +5,7 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, sparray, spmatrix, vstack
+from scipy.sparse import csr_array, hstack, sparray, spmatrix, vstack
 
 from recommender.domain import Csr, Floats
 
@@ -53,6 +53,11 @@ def rows_of(matrix: Csr, rows: NDArray[np.integer] | slice) -> Csr:
 def stacked(first: Csr, second: Csr) -> Csr:
     """The rows of both, one under the other."""
     return as_csr(vstack([first, second], format="csr"))
+
+
+def hstacked(first: Csr, second: Csr) -> Csr:
+    """The columns of both, side by side."""
+    return as_csr(hstack([first, second], format="csr"))
 
 
 def product(left: Csr, right: Csr) -> Csr:

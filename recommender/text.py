@@ -1,29 +1,30 @@
-"""Words to vectors: TF-IDF over words and word pairs, and its leading directions (SVD)."""
+"""Papers' words as arrays: exact sparse rows, and their leading directions (SVD).
 
-import re
+A text has a sparse row (words and word pairs, each of unit length, pairs weighing half) and dense coordinates:
+the leading directions of the sparse rows, the same again at unit length, and those of letter groups at unit
+length. Letter groups find "phosphorylation" in "dephosphorylated", which no stemmer does; see content.py for
+how the two add up to a kernel.
+"""
+
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol, Self
+from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
+from recommender import words
 from recommender.domain import Csr, Floats
-from recommender.sparse import as_csr, empty_csr
-
-if TYPE_CHECKING:  # scikit-learn takes seconds to import, and most processes never turn words into vectors
-    from sklearn.feature_extraction.text import TfidfVectorizer
+from recommender.sparse import columns_of, hstacked
+from recommender.svd import leading_directions
+from recommender.words import TermTable
 
 Arrays = dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]]
-WORD = re.compile(r"\w\w+")
-# Longer endings first. Worth 4% of NDCG on papers known by their title alone.
-ENDINGS = (
-    *("ations", "ation", "ings", "ing", "ies", "ness", "ments", "ment", "ers", "er", "ics", "ic", "als", "al"),
-    *("ly", "es", "ed", "s", "e", "y"),
-)
-LEAST_STEM = 4  # letters that must remain
+PAIR_WEIGHT = 0.5  # of word pairs beside words, in the kernel
 SMALL_CORPUS = 200  # below this many texts a word seen once is still worth keeping
+LEAST_TEXTS = 2  # with a word or pair, in larger ones
+LEAST_GRAM_TEXTS = 3
+WORD_PASSES, GRAM_PASSES = 2, 1  # of the SVD; letter groups are many and their directions easily found
 
 
 class TextEncoder(Protocol):
@@ -35,85 +36,124 @@ class TextEncoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class TfidfEncoder:
-    """TF-IDF features and their truncated SVD."""
+class Sizes:
+    """How many columns of each kind."""
 
-    vocabulary: tuple[str, ...]  # term of each column
-    idf: Floats  # (terms,)
-    components: Floats  # (terms, dim), orthonormal columns
-    _vectorizer: list["TfidfVectorizer"] = field(default_factory=list, compare=False, repr=False)
+    directions: int  # leading directions of words
+    vector: int  # how many of them make the text vector
+    grams: int  # leading directions of letter groups
+    max_terms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TfidfEncoder:
+    """Vocabularies and directions of a corpus."""
+
+    singles: TermTable  # words
+    pairs: NDArray[np.int64]  # (pairs,) ascending keys: first word * words + second word
+    idf: Floats  # (words + pairs,)
+    components: Floats  # (words + pairs, directions), orthonormal columns
+    grams: TermTable
+    gram_idf: Floats  # (grams,)
+    gram_components: Floats  # (grams, gram directions)
+    vector_dim: int  # leading directions that make the text vector
 
     @classmethod
-    def fit(cls, texts: Sequence[str], *, dim: int, max_terms: int, seed: int) -> tuple[Self, Csr] | None:
-        """The encoder with the features of its own texts; None when no text holds two usable words."""
-        from sklearn.decomposition import TruncatedSVD
-
-        min_df = 1 if len(texts) < SMALL_CORPUS else 2
-        vectorizer = _new_vectorizer(min_df=min_df, max_terms=max_terms)
-        try:
-            features = as_csr(vectorizer.fit_transform(texts))
-        except ValueError:  # scikit-learn's way to say that the vocabulary is empty
+    def fit(cls, texts: Sequence[str], *, sizes: Sizes, seed: int) -> tuple[Self, Csr, Floats] | None:
+        """The encoder with features and blocks of its own texts; None when they hold no two usable words."""
+        tokens = words.tokens_of(texts)
+        is_small = len(texts) < SMALL_CORPUS
+        singles, pairs, counts = _count_words(tokens, least=1 if is_small else LEAST_TEXTS, most=sizes.max_terms)
+        if min(counts.shape) < 2 or len(singles) < 2:
             return None
-        rank = min(dim, min(features.shape) - 1)
-        if rank < 1:
-            return None
-        svd = TruncatedSVD(rank, n_iter=4, random_state=seed).fit(features)
-        components = np.ascontiguousarray(svd.components_.T, dtype=np.float32)
-        terms = tuple(str(term) for term in vectorizer.get_feature_names_out())
-        encoder = cls(terms, np.asarray(vectorizer.idf_, dtype=np.float32), components)
-        encoder._vectorizer.append(vectorizer)
-        return encoder, features
-
-    def truncated(self, dim: int) -> Self:
-        """The encoder with only its first `dim` directions."""
-        return replace(self, components=np.ascontiguousarray(self.components[:, :dim]))
+        idf = words.idf_of(words.readers_of_columns(counts), len(texts))
+        features = _features(counts, idf, len(singles))
+        components = leading_directions(features, sizes.directions, passes=WORD_PASSES, seed=seed)
+        table, gram_counts = _count_grams(tokens, least=1 if is_small else LEAST_GRAM_TEXTS)
+        gram_idf = words.idf_of(words.readers_of_columns(gram_counts), len(texts))
+        gram_rows = words.tfidf(gram_counts, gram_idf, length=1.0)
+        gram_components = leading_directions(gram_rows, sizes.grams, passes=GRAM_PASSES, seed=seed)
+        dim = min(sizes.vector, components.shape[1])
+        encoder = cls(singles, pairs, idf, components, table, gram_idf, gram_components, dim)
+        return encoder, features, encoder._blocks(features, gram_rows)
 
     @property
     def dim(self) -> int:
         """Length of a text vector."""
+        return self.vector_dim
+
+    @property
+    def directions(self) -> int:
+        """How many leading directions of words there are."""
         return int(self.components.shape[1])
 
-    def features(self, texts: Sequence[str]) -> Csr:
-        """(texts, terms) float32 TF-IDF rows of length 1, or 0 where no word is known."""
-        if not texts:
-            return empty_csr(0, len(self.idf))
-        return as_csr(self._fitted().transform(texts))
+    def truncated(self, directions: int) -> Self:
+        """The encoder with only its first directions of words."""
+        components = np.ascontiguousarray(self.components[:, :directions])
+        kept = (self.singles, self.pairs, self.idf, components, self.grams, self.gram_idf, self.gram_components)
+        return type(self)(*kept, min(self.vector_dim, components.shape[1]))
 
-    def project(self, features: Csr) -> Floats:
-        """(n, dim) float32 coordinates in the leading directions, not normalised."""
-        return np.asarray(features @ self.components, dtype=np.float32)
+    def features(self, texts: Sequence[str]) -> Csr:
+        """(texts, terms) float32 TF-IDF rows: words of length 1, pairs of length sqrt(PAIR_WEIGHT)."""
+        return self._features_of(words.tokens_of(texts))
+
+    def project(self, texts: Sequence[str]) -> tuple[Csr, Floats]:
+        """Features with blocks (texts, directions + vector + grams): coordinates, unit vector, unit letter groups."""
+        tokens = words.tokens_of(texts)
+        features = self._features_of(tokens)
+        counts = words.gram_counts(tokens, self.grams.columns, is_open=False)
+        return features, self._blocks(features, words.tfidf(counts, self.gram_idf, length=1.0))
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """(texts, dim) float32, rows of length 1 or 0."""
-        return normalise(self.project(self.features(texts)))
+        features = self.features(texts)
+        return normalise(np.asarray(features @ self.components[:, : self.vector_dim], dtype=np.float32))
 
     def to_arrays(self) -> Arrays:
         """Everything needed to rebuild the encoder, without pickle."""
-        encoded = [term.encode() for term in self.vocabulary]
-        lengths = np.fromiter((len(term) for term in encoded), dtype=np.int64, count=len(encoded))
         return {
-            "text_terms": np.frombuffer(b"".join(encoded), dtype=np.uint8),
-            "text_term_ends": np.cumsum(lengths),
+            "text_terms": self.singles.joined,
+            "text_term_ends": self.singles.ends,
+            "text_pairs": self.pairs,
             "text_idf": self.idf,
             "text_components": self.components,
+            "text_grams": self.grams.joined,
+            "text_gram_ends": self.grams.ends,
+            "text_gram_idf": self.gram_idf,
+            "text_gram_components": self.gram_components,
+            "text_vector_dim": np.array([self.vector_dim]),
         }
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
         """The encoder of `to_arrays`; its words are decoded on first use."""
-        joined = arrays["text_terms"].tobytes()
-        ends = arrays["text_term_ends"].tolist()
-        starts = [0, *ends[:-1]]
-        terms = tuple(joined[a:b].decode() for a, b in zip(starts, ends, strict=True))
-        return cls(terms, np.asarray(arrays["text_idf"]), np.asarray(arrays["text_components"]))
+        return cls(
+            TermTable(arrays["text_terms"].view(np.uint8), arrays["text_term_ends"].view(np.int64)),
+            arrays["text_pairs"].view(np.int64),
+            arrays["text_idf"].view(np.float32),
+            arrays["text_components"].view(np.float32),
+            TermTable(arrays["text_grams"].view(np.uint8), arrays["text_gram_ends"].view(np.int64)),
+            arrays["text_gram_idf"].view(np.float32),
+            arrays["text_gram_components"].view(np.float32),
+            int(arrays["text_vector_dim"].view(np.int64)[0]),
+        )
 
-    def _fitted(self) -> "TfidfVectorizer":
-        if not self._vectorizer:
-            vocabulary = {term: column for column, term in enumerate(self.vocabulary)}
-            vectorizer = _new_vectorizer(min_df=1, max_terms=None, vocabulary=vocabulary)
-            vectorizer.idf_ = np.asarray(self.idf)
-            self._vectorizer.append(vectorizer)
-        return self._vectorizer[0]
+    def _features_of(self, tokens: words.Tokens) -> Csr:
+        stemmed, stems = words.stem_codes(tokens)
+        known = self.singles.columns
+        columns = np.array([known.get(stem, words.UNKNOWN) for stem in stems], dtype=np.int64)
+        counts = stemmed.recoded(columns, len(known))
+        keys, text_of = words.pair_keys(columns, stemmed, len(known))
+        at = np.minimum(np.searchsorted(self.pairs, keys), max(len(self.pairs) - 1, 0))
+        found = self.pairs[at] == keys if len(self.pairs) else np.zeros(len(keys), dtype=bool)
+        paired = words.counted(text_of[found], at[found], (tokens.texts, len(self.pairs)))
+        return _features(hstacked(counts, paired), self.idf, len(known))
+
+    def _blocks(self, features: Csr, gram_rows: Csr) -> Floats:
+        coords = np.asarray(features @ self.components, dtype=np.float32)
+        unit = normalise(coords[:, : self.vector_dim])
+        letters = normalise(np.asarray(gram_rows @ self.gram_components, dtype=np.float32))
+        return np.concatenate([coords, unit, letters], axis=1)
 
 
 def normalise(vectors: Floats) -> Floats:
@@ -122,34 +162,40 @@ def normalise(vectors: Floats) -> Floats:
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1.0), dtype=np.float32)
 
 
-def _new_vectorizer(
-    *, min_df: int, max_terms: int | None, vocabulary: dict[str, int] | None = None
-) -> "TfidfVectorizer":
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    return TfidfVectorizer(
-        analyzer=terms_of,
-        sublinear_tf=True,
-        min_df=min_df,
-        max_features=max_terms,
-        vocabulary=vocabulary,
-        dtype=np.float32,
-    )
+def _features(counts: Csr, idf: Floats, singles: int) -> Csr:
+    """Words and pairs, each of its own length, side by side."""
+    first = words.tfidf(columns_of(counts, np.arange(singles)), idf[:singles], length=1.0)
+    rest = columns_of(counts, np.arange(singles, counts.shape[1]))
+    return hstacked(first, words.tfidf(rest, idf[singles:], length=float(np.sqrt(PAIR_WEIGHT))))
 
 
-def terms_of(text: str) -> list[str]:
-    """The stems of a text in order, then its pairs of neighbouring stems; stop words are left out."""
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, strip_accents_unicode
+def _count_words(tokens: words.Tokens, *, least: int, most: int) -> tuple[TermTable, NDArray[np.int64], Csr]:
+    """The vocabulary of words and pairs with (texts, words + pairs) counts."""
+    stemmed, stems = words.stem_codes(tokens)
+    everything = stemmed.recoded(np.arange(len(stems)), len(stems))
+    kept = _frequent(everything, least=least, most=most)
+    columns = np.full(len(stems), words.UNKNOWN, dtype=np.int64)
+    columns[kept] = np.arange(len(kept))
+    keys, text_of = words.pair_keys(columns, stemmed, len(kept))
+    pairs, pair_of = np.unique(keys, return_inverse=True)
+    paired = words.counted(text_of, pair_of, (tokens.texts, len(pairs)))
+    kept_pairs = _frequent(paired, least=least, most=most)
+    counts = hstacked(columns_of(everything, kept), columns_of(paired, kept_pairs))
+    return TermTable.of([stems[at] for at in kept]), pairs[kept_pairs], counts
 
-    plain = text if text.isascii() else strip_accents_unicode(text)
-    stems = [stem(word) for word in WORD.findall(plain.lower()) if word not in ENGLISH_STOP_WORDS]
-    return stems + [f"{first} {second}" for first, second in pairwise(stems)]
+
+def _count_grams(tokens: words.Tokens, *, least: int) -> tuple[TermTable, Csr]:
+    columns: dict[str, int] = {}
+    counts = words.gram_counts(tokens, columns, is_open=True)
+    kept = _frequent(counts, least=least, most=counts.shape[1])
+    terms = list(columns)
+    return TermTable.of([terms[at] for at in kept]), columns_of(counts, kept)
 
 
-@lru_cache(maxsize=200_000)
-def stem(word: str) -> str:
-    """The word without its first matching ending, if enough of it is left: titles are short, every match counts."""
-    for ending in ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= LEAST_STEM:
-            return word[: -len(ending)]
-    return word
+def _frequent(counts: Csr, *, least: int, most: int) -> NDArray[np.int64]:
+    """Columns that occur in enough texts, ascending; the most frequent ones where they are too many."""
+    texts_with = words.readers_of_columns(counts)
+    kept = np.flatnonzero(texts_with >= least)
+    if len(kept) > most:
+        kept = np.sort(kept[np.argsort(-texts_with[kept], kind="stable")[:most]])
+    return kept

@@ -42,7 +42,7 @@ class Workshop:
 @lru_cache(maxsize=1)
 def load_version(models_dir: Path, version: str) -> Served:
     """Return a version that is on disk, kept until another one is asked for."""
-    return Served(version, Hybrid.load(models_dir / version, mmap=True))
+    return Served(version, Hybrid.load(models_dir / version, mmap=True, verify=True))
 
 
 def write_chunks(

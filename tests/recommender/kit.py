@@ -8,7 +8,7 @@ from recommender.domain import EventKind, Ids, Interactions
 from tests.planted import Planted
 
 WEIGHTS = WeightConfig()
-SMALL = HybridConfig(rank=8, epochs=8, l2=0.1, alpha=10.0, text_dim=8, content_l2=1.0, num_threads=1)
+SMALL = HybridConfig(rank=8, epochs=8, l2=0.1, alpha=10.0, text_dim=8, content_dim=8, gram_dim=8, num_threads=1)
 
 
 def events_of(log: Interactions, reader: int) -> Interactions:

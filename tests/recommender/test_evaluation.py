@@ -11,7 +11,7 @@ from recommender.evaluation import Judgement, judge
 from tests.planted import NOW, Planted, noise, plant
 from tests.recommender.kit import SMALL, WEIGHTS
 
-BLIND = replace(SMALL, rank=1, epochs=1, item_weight=0.0, content_weight=0.0)
+BLIND = replace(SMALL, rank=1, epochs=1, item_weight=0.0, neighbour_weight=0.0, content_weight=0.0)
 
 
 def judged(world: Planted, *, champion: HybridConfig | None, challenger: HybridConfig = SMALL) -> Judgement:
@@ -59,7 +59,7 @@ def test_a_tie_with_the_champion_passes() -> None:
 
 def test_a_challenger_that_loses_to_the_champion_is_refused() -> None:
     world = plant(readers=90, papers=400, topics=8)
-    weak = replace(SMALL, rank=1, epochs=1, item_weight=0.0, content_weight=0.0, cold_shift=-9.0)
+    weak = replace(SMALL, rank=1, epochs=1, item_weight=0.0, neighbour_weight=0.0, content_weight=0.0)
     result = judged(world, champion=SMALL, challenger=weak)
     assert result.verdict == "reject"
     assert result.figures["versus_champion"]["mean"] < 0  # type: ignore[operator]

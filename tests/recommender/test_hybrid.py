@@ -180,8 +180,8 @@ def test_progress_runs_from_start_to_end(world: Planted) -> None:
 
 def test_a_missing_file_is_named(model: Hybrid, tmp_path: Path) -> None:
     model.save(tmp_path)
-    (tmp_path / "vectors.npy").unlink()
-    with pytest.raises(ArtifactError, match=r"vectors\.npy: the file is missing"):
+    (tmp_path / "coords.npy").unlink()
+    with pytest.raises(ArtifactError, match=r"coords\.npy: the file is missing"):
         Hybrid.load(tmp_path)
 
 
@@ -192,6 +192,22 @@ def test_a_flipped_bit_is_named(model: Hybrid, tmp_path: Path) -> None:
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(ArtifactError, match=r"item_factors\.npy: the file is damaged"):
+        Hybrid.load(tmp_path, verify=True)
+
+
+def test_a_truncated_file_is_named_without_reading_it(model: Hybrid, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    path = tmp_path / "item_factors.npy"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ArtifactError, match=r"item_factors\.npy: the file is damaged \(it has"):
+        Hybrid.load(tmp_path)
+
+
+def test_a_file_with_another_array_is_named(model: Hybrid, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    path = tmp_path / "popularity.npy"
+    np.save(path, np.load(path).view(np.int32))  # as many bytes, another meaning
+    with pytest.raises(ArtifactError, match=r"popularity\.npy: the file is damaged \(it holds <i4"):
         Hybrid.load(tmp_path)
 
 

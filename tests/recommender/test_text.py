@@ -1,28 +1,73 @@
 """Words to vectors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.text import TfidfEncoder, normalise, stem, terms_of
+from recommender.domain import Csr, Floats
+from recommender.text import PAIR_WEIGHT, Sizes, TfidfEncoder, normalise
+from recommender.words import grams_of, stem, tokens_of
 
 TEXTS = ["graph neural networks", "protein folding", "folding graphs", "neural protein network", ""]
 
 
-def fitted() -> TfidfEncoder:
-    found = TfidfEncoder.fit(TEXTS, dim=3, max_terms=100, seed=0)
+SIZES = Sizes(directions=4, vector=3, grams=4, max_terms=100)
+
+
+def fit() -> tuple[TfidfEncoder, Csr, Floats]:
+    found = TfidfEncoder.fit(TEXTS, sizes=SIZES, seed=0)
     assert found is not None
-    return found[0]
+    return found
 
 
-def test_forms_of_a_word_share_their_stem() -> None:
-    assert {stem(word) for word in ("network", "networks", "networking", "networked")} == {"network"}
-    assert stem("gas") == "gas"
+def fitted() -> TfidfEncoder:
+    return fit()[0]
 
 
-def test_terms_are_stems_and_their_pairs_without_stop_words_or_accents() -> None:
-    assert terms_of("The Théories of Networks") == ["theor", "network", "theor network"]
+def test_a_plural_shares_the_stem_of_its_singular() -> None:
+    assert {stem(word) for word in ("network", "networks")} == {"network"}
+    assert {stem(word) for word in ("theory", "theories")} == {"theory"}
+    assert [stem(word) for word in ("gas", "class", "virus")] == ["gas", "class", "virus"]
+
+
+def test_words_are_read_in_lower_case_without_accents() -> None:
+    assert tokens_of(["The Théories of N networks"]).distinct == ["the", "theories", "of", "networks"]
+
+
+def test_letter_groups_stay_within_a_word_and_its_borders() -> None:
+    assert grams_of("ab") == [" ab", "ab ", " ab "]
+    assert grams_of("abc") == [" ab", "abc", "bc ", " abc", "abc ", " abc "]
+
+
+def test_words_have_length_one_and_pairs_their_weight() -> None:
+    encoder, features, _ = fit()
+    rows = features.toarray()[:4]
+    singles = len(encoder.singles)
+    assert np.linalg.norm(rows[:, :singles], axis=1).tolist() == pytest.approx([1.0] * 4)
+    assert np.square(rows[:, singles:]).sum(axis=1).tolist() == pytest.approx([PAIR_WEIGHT] * 4)
+
+
+def test_words_of_different_texts_make_no_pair() -> None:
+    _, features, _ = fit()
+    known = fitted().features(["graph neural", "networks protein", "networks"])
+    assert features.shape == (5, known.shape[1])
+    assert np.diff(known.indptr).tolist() == [3, 2, 1]
+
+
+def test_texts_of_the_fit_get_the_same_parts_afterwards() -> None:
+    encoder, features, blocks = fit()
+    again, parts = encoder.project(TEXTS)
+    assert np.array_equal(again.toarray(), features.toarray())
+    assert np.allclose(parts, blocks, atol=1e-6)
+
+
+def test_the_most_frequent_terms_are_kept_where_there_are_too_many() -> None:
+    found = TfidfEncoder.fit([*TEXTS, "folding network"], sizes=replace(SIZES, max_terms=2), seed=0)
+    assert found is not None
+    assert sorted(found[0].singles.columns) == ["folding", "network"]
 
 
 def test_the_same_words_in_another_form_are_the_same_vector() -> None:
@@ -35,12 +80,13 @@ def test_an_encoder_rebuilt_from_its_arrays_encodes_alike() -> None:
     again = TfidfEncoder.from_arrays(fitted().to_arrays())
     asked = ["protein networks", "graph", "unheard"]
     assert np.array_equal(again.encode(asked), fitted().encode(asked))
-    assert again.vocabulary == fitted().vocabulary
+    assert again.singles.columns == fitted().singles.columns
+    assert np.array_equal(again.project(asked)[1], fitted().project(asked)[1])
 
 
-@pytest.mark.parametrize("texts", [[], ["", ""], ["the of and"], ["word"]])
+@pytest.mark.parametrize("texts", [[], ["", ""], ["a b c"], ["word"], ["word", "word"]])
 def test_texts_without_two_usable_terms_give_no_encoder(texts: list[str]) -> None:
-    assert TfidfEncoder.fit(texts, dim=3, max_terms=100, seed=0) is None
+    assert TfidfEncoder.fit(texts, sizes=SIZES, seed=0) is None
 
 
 @given(st.lists(st.lists(st.floats(-5, 5, width=32), min_size=3, max_size=3), max_size=6))
