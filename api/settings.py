@@ -10,6 +10,8 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.sentences import LONGEST_NAME, encoder_key
+
 LONGEST_SOCKET_PATH = 107  # bytes in sockaddr_un.sun_path on Linux, without the closing zero
 LONGEST_SOCKET_NAME = 24  # bytes we keep free for the file name inside the run folder
 SHORTEST_SECRET = 32  # characters of a signing secret
@@ -78,6 +80,33 @@ class Settings(BaseSettings):
         description="Age at which a vote, save or read counts half in trending over a week; a quarter of it over "
         "a day, four times it over a month.",
     )
+    freshness: float = Field(
+        0.3,
+        ge=0,
+        le=5,
+        description="Bonus of a paper of today in a personal list, in standard deviations of its scores; 0: none.",
+    )
+    freshness_half_life_days: float = Field(
+        30.0, gt=0, description="Age at which half of that bonus is left; a paper of unknown age gets none."
+    )
+    diversity: float = Field(
+        0.1, ge=0, le=1, description="0: by score alone; 1: each paper as unlike those above it as can be."
+    )
+    popularity_discount: float = Field(
+        0.0,
+        ge=0,
+        le=5,
+        description="Penalty of the most read paper of a list, in standard deviations of its scores; 0: none.",
+    )
+    category_calibration: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="How closely a list's category shares follow the reader's: they differ by at most 1 minus this.",
+    )
+    exploration_share: float = Field(
+        0.05, ge=0, le=1, description="Share of the places drawn at random from fitting new papers nobody has touched."
+    )
     feed_build_slots: int = Field(
         2, ge=1, description="Feeds that one API process builds at the same time on cache misses."
     )
@@ -99,11 +128,27 @@ class Settings(BaseSettings):
     )
     train_fit_minutes: float = Field(120.0, gt=0, description="Time limit of one fit.")
     train_seed: int = Field(20, description="Seed of every fit.")
+    memory_budget_mb: float = Field(
+        2500.0,
+        ge=1,
+        description="Megabytes for the large matrices of a fit; beyond it item weights take the most read papers only.",
+    )
     keep_models: int = Field(
         3, ge=2, description="Model versions kept on disk, the serving and the previous one included."
     )
     model_old_days: float = Field(3.0, gt=0, description="Age at which the serving model makes `/readyz` degraded.")
     source_old_days: float = Field(2.0, gt=0, description="Age of the newest paper at which `/readyz` is degraded.")
+
+    text_encoder: str = Field(
+        "",
+        max_length=LONGEST_NAME,
+        description="Sentence encoder beside words: a sentence-transformers model by name (`all-MiniLM-L6-v2`, "
+        "`allenai/specter2_base`) or folder; empty or `words`: words alone.",
+    )
+    encoder_batch: int = Field(
+        32, ge=1, le=1024, description="Texts that the sentence encoder reads at once; fewer need less memory."
+    )
+    encoder_threads: int = Field(0, ge=0, description="Threads of the sentence encoder; 0: one per processor.")
 
     first_start_seconds: float = Field(
         15.0, gt=0, description="Time the first start spends on fetching papers before the demonstration."
@@ -140,6 +185,11 @@ class Settings(BaseSettings):
     def is_embedded(self) -> bool:
         """True while none of the three server addresses is configured."""
         return not (self.database_url or self.cache_url or self.broker_url)
+
+    @property
+    def sentence_encoder(self) -> str:
+        """The name under which the sentence encoder's vectors are kept, empty for words alone."""
+        return encoder_key(self.text_encoder)
 
     @property
     def is_loopback(self) -> bool:

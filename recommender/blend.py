@@ -1,11 +1,15 @@
 """The scores of a hybrid for a block of readers."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
+from recommender.calibration import Calibration
+from recommender.content import ContentMap
 from recommender.domain import Csr, Floats, Times
+from recommender.grown import weighted_rows
 from recommender.scoring import standardise
 from recommender.sparse import as_csr, columns_of, csr_of, product, row_sizes
 from recommender.tuning import Found
@@ -16,7 +20,8 @@ if TYPE_CHECKING:
 TERM_WEIGHT = 1.0  # an interest in words counts as much as one save
 FEW_READERS_WEIGHT = 0.3  # of the other readers beside words, where they are too few to be calibrated
 YEAR_SECONDS = 365.25 * 86_400
-Terms = Sequence[tuple[str, ...]]
+Terms: TypeAlias = Sequence[tuple[str, ...]]
+Columns: TypeAlias = slice | NDArray[np.signedinteger]
 
 
 def blended_scores(model: "Hybrid", liked: Csr, terms: Terms | None) -> Floats:
@@ -28,17 +33,22 @@ def blended_scores(model: "Hybrid", liked: Csr, terms: Terms | None) -> Floats:
     found = found_scores(model, scaled, terms)
     if model.content is None:
         return _spread(model, found.z)
-    if model.calibration is None:  # too few readers to know any odds
+    return one_list(model.calibration, found, warm=model.warm_rows, popularity=model.popularity[model.warm_rows])
+
+
+def one_list(calibration: Calibration | None, found: Found, *, warm: NDArray[np.integer], popularity: Floats) -> Floats:
+    """(readers, columns) scores by which columns with history (`warm`) and without compare."""
+    if calibration is None:  # too few readers to know any odds
         scores = found.raw_z.copy()
-        scores[:, model.warm_rows] += np.float32(FEW_READERS_WEIGHT) * found.z
+        scores[:, warm] += np.float32(FEW_READERS_WEIGHT) * found.z
         return scores
-    scores = model.calibration.cold_odds(found.raw, found.raw_z)
+    scores = calibration.cold_odds(found.raw, found.raw_z)
     has_signal = found.sizes > 0
-    odds = model.calibration.warm_odds(found.z, found.sizes, model.popularity[model.warm_rows])
+    odds = calibration.warm_odds(found.z, found.sizes, popularity)
     if has_signal.all():
-        scores[:, model.warm_rows] = odds
+        scores[:, warm] = odds
         return scores
-    scores[np.ix_(has_signal, model.warm_rows)] = odds[has_signal]
+    scores[np.ix_(has_signal, warm)] = odds[has_signal]
     scores[~has_signal] = found.raw[~has_signal]
     return scores
 
@@ -48,20 +58,34 @@ def found_scores(model: "Hybrid", scaled: Csr, terms: Terms | None) -> Found:
     config = model.config
     history = columns_of(scaled, model.warm_rows)
     folded = model.factors.fold_in(history, threads=config.num_threads)
-    blend = _share(config.als_weight, folded @ model.factors.item_factors.T)
-    if model.items is not None:
-        blend += _share(config.item_weight, model.items.scores(history))
-    if model.neighbours is not None:
-        blend += _share(config.neighbour_weight, model.neighbours.scores(history))
+    blend = crowd_blend(model, history, folded)
     raw = _word_scores(model, scaled, terms)
     sizes = row_sizes(history)
     if raw is None or model.content is None:
         return Found(standardise(blend), blend[:, :0], blend[:, :0], sizes)
     if config.content_weight:
-        blend += _share(config.content_weight, _without_own(raw[:, model.warm_rows], history, model.content.leverage))
+        blend += _share(config.content_weight, without_own(raw[:, model.warm_rows], history, model.content))
     raw *= np.float32(config.content_saves_weight * model.content.scale)
-    raw += folded @ model.text_factors.T
+    for papers, factors in model.text_factors.spans():
+        raw[:, papers] += folded @ factors.T
     return Found(standardise(blend), raw, standardise(raw), sizes)
+
+
+def crowd_blend(model: "Hybrid", history: Csr, folded: Floats) -> Floats:
+    """(readers, warm) what other readers say; `folded` are the factors of these ones."""
+    config = model.config
+    blend = _share(config.als_weight, folded @ model.factors.item_factors.T)
+    if model.items is not None:
+        blend += _share(config.item_weight, model.items.scores(history))
+    if model.neighbours is not None:
+        blend += _share(config.neighbour_weight, model.neighbours.scores(history))
+    return blend
+
+
+def is_unknown(liked: Csr, terms: Terms | None) -> NDArray[np.bool_]:
+    """(readers,) those without any history or term."""
+    has_terms = [any(t.strip() for t in of_reader) for of_reader in terms or [()] * liked.shape[0]]
+    return np.asarray((row_sizes(liked) == 0) & ~np.array(has_terms, dtype=bool))
 
 
 def crowd_scores(popularity: Floats, published_at: Times, readers: int) -> Floats:
@@ -76,10 +100,14 @@ def _share(weight: float, scores: Floats) -> Floats:
     return np.asarray(np.float32(weight) * standardise(scores), dtype=np.float32)
 
 
-def _without_own(words: Floats, history: Csr, leverage: Floats) -> Floats:
-    """Ridge scores as if each paper had been left out of the regression that scores it."""
+def without_own(words: Floats, history: Csr, content: ContentMap, *, columns: Columns = slice(None)) -> Floats:
+    """Ridge scores as if each paper had been left out of the regression that scores it.
+
+    Both have a column per paper with history, or for the given ones of them.
+    """
+    leverage = content.leverage[columns]
     readers = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
-    words[readers, history.indices] -= leverage[history.indices] * history.data
+    words[readers, history.indices] -= (leverage * content.rarity[columns])[history.indices] * history.data
     words /= 1 - leverage
     return words
 
@@ -96,14 +124,32 @@ def _word_scores(model: "Hybrid", scaled: Csr, terms: Terms | None) -> Floats | 
     """(readers, papers) ridge of the saves and interests; None without words."""
     if model.content is None:
         return None
-    summed_terms = product(scaled, model.features)
-    summed = np.asarray(scaled @ model.coords, dtype=np.float32)
-    if terms is not None and any(terms):
-        owner, flat = _owners(terms)
-        features, coords = model.text_parts(flat)
-        summed_terms = as_csr(summed_terms + product(owner, features))
-        summed += owner @ coords
-    return model.content.score_saves(summed_terms, summed, features=model.features, coords=model.coords)
+    wanted, summed = summed_words(model, scaled, terms)
+    scores = np.empty((scaled.shape[0], len(model.papers)), dtype=np.float32)
+    for (papers, features), coords in zip(model.features.spans(), model.coords.parts, strict=True):
+        scores[:, papers] = model.content.score_saves(wanted, summed, features=features, coords=coords)
+    return scores
+
+
+def summed_words(model: "Hybrid", scaled: Csr, terms: Terms | None) -> tuple[Csr, Floats]:
+    """(readers, terms) features and (readers, dim) coordinates, summed over the saves and interests of each."""
+    saves = _by_rarity(model, scaled)
+    features, coords = weighted_rows(saves, model.features), weighted_rows(saves, model.coords)
+    if terms is None or not any(terms):
+        return features, coords
+    owner, flat = _owners(terms)
+    more_features, more_coords = model.text_parts(flat)
+    return as_csr(features + product(owner, more_features)), coords + owner @ more_coords
+
+
+def _by_rarity(model: "Hybrid", scaled: Csr) -> Csr:
+    """The same saves, each weighing what it says of a reader."""
+    if model.content is None or len(model.content.rarity) != len(model.warm_rows):  # nobody saved anything in the fit
+        return scaled
+    rarity = np.full(len(model.papers), model.content.rarity_of_new, dtype=np.float32)
+    rarity[model.warm_rows] = model.content.rarity
+    shape = (scaled.shape[0], scaled.shape[1])
+    return csr_of(scaled.data * rarity[scaled.indices], scaled.indices, scaled.indptr, shape)
 
 
 def _owners(terms: Terms) -> tuple[Csr, list[str]]:

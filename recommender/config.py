@@ -18,6 +18,8 @@ class HybridConfig:
     item_text_weight: float = 3.0  # how loudly words speak in the item weights
     item_text_dim: int = 400  # leading text directions that take part in the item weights
     memory_budget_mb: float = 2500.0  # above it item weights are learned for the most read papers only
+    work_budget_gflop: float = 8_000.0  # of dense flops; above it parts shrink as budget.py says,
+    work_ratio: float = 1.5  # or above so many times what bare ALS would take, where that is more
     item_weight: float = 1.5  # shares of the blend for papers with history; 0 leaves a part out
     als_weight: float = 1.0
     neighbour_weight: float = 0.2
@@ -29,14 +31,17 @@ class HybridConfig:
     max_terms: int = 200_000
     vector_kernel: float = 0.3  # what unit text vectors and letter groups weigh beside words
     gram_kernel: float = 2.0
+    sentence_kernel: float = 20.0  # and vectors of a sentence encoder, where papers have them
     content_saves_l2: float = 4.0  # ridge penalties, in units of the kernel of a paper with itself
     content_als_l2: float = 0.8
-    content_saves_weight: float = 0.5  # of the ridge of the saves, where that of the ALS scores weighs 1
+    content_saves_weight: float = 0.8  # of the ridge of the saves, where that of the ALS scores weighs 1
     tuning_readers: int = 1000  # the calibration of the one list is learned on so many readers; 0 never
     tuning_least_pairs: int = 20_000
     tuning_most_pairs: int = 1_000_000
     tuning_epochs: int = 6  # of the second fit this takes, and its text directions in the item weights
     tuning_item_text_dim: int = 200
+    shortlist_papers: int = 50_000  # with so many papers a few readers' lists are made in two stages, see shortlist.py
+    shortlist_size: int = 4000  # papers that the second stage scores exactly
     num_threads: int = 0  # 0: all cores
 
     def to_json(self) -> dict[str, int | float]:

@@ -1,7 +1,8 @@
 """What words say about liking: ridge regression in the space of text features.
 
 The kernel of two papers is s.s' + g.g': s their sparse TF-IDF row, g their unit vectors along the leading
-directions of words and of letter groups, each times the root of its weight. A reader's score is the mix of two
+directions of words and of letter groups, and of a sentence encoder where there is one, each times the root of
+its weight. A reader's score is the mix of two
 ridge regressions: of their saves, and of their ALS scores. In the inverse the kernel is replaced by its
 low-rank part q.q' (q: coordinates of s, then g) with the remainder counted as noise, which ranks as well as
 the exact solution; the products with s stay exact. Both halves are linear in a paper's features, so a paper
@@ -13,9 +14,9 @@ from typing import Self
 
 import numpy as np
 
-from recommender.domain import Csr, Floats, Rows, Times
+from recommender.domain import Csr, Floats, Times, Vectors
 from recommender.sparse import as_csr, rows_of
-from recommender.text import PAIR_WEIGHT, Arrays, TfidfEncoder, normalise
+from recommender.text import Arrays, TfidfEncoder, normalise
 
 MOST_LEVERAGE = 0.95  # of a paper on its own score, when its own save is taken out of it
 PAPERS_PER_BLOCK = 4096
@@ -27,13 +28,26 @@ class Weights:
 
     vector: float
     grams: float
-    saves_l2: float
+    sentence: float
+    saves_l2: float  # in units of the kernel of a paper with itself
     als_l2: float
 
-    @property
-    def trace(self) -> float:
-        """The kernel of a paper with itself."""
-        return 1.0 + PAIR_WEIGHT + self.vector + self.grams
+
+@dataclass(frozen=True, slots=True)
+class Rarity:
+    """What one save says of a reader, 1 on average: less where the paper is everybody's."""
+
+    of_papers: Floats
+    of_new: float  # a paper that nobody had when the model was fitted
+
+    @classmethod
+    def of(cls, popularity: Floats, *, readers: int) -> Self:
+        """From how many of the readers have each paper."""
+        if not popularity.any():
+            return cls(np.ones_like(popularity), 1.0)
+        raw = np.log(1 + readers / (1 + popularity))
+        mean = float((raw * popularity).sum() / popularity.sum())
+        return cls(np.asarray(raw / mean, dtype=np.float32), float(np.log(1 + readers)) / mean)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +58,23 @@ class ContentMap:
     factors_of_terms: Floats  # (terms, rank) together with the next: features to ALS factors
     factors_of_coords: Floats  # (dim, rank)
     leverage: Floats  # (warm,) share of a paper's own save in its score
+    rarity: Floats  # (warm,) what a save of the paper weighs: a paper that everybody saves says little of a reader
     noise: float  # l2 of the half of the saves with the energy outside the leading directions
     scale: float  # of the half of the saves beside that of the ALS scores
+    rarity_of_new: float  # of a paper without history
 
     @classmethod
-    def fit(cls, features: Csr, coords: Floats, *, directions: int, targets: Floats, weights: Weights) -> Self:
+    def fit(
+        cls, features: Csr, coords: Floats, *, directions: int, targets: Floats, rarity: Rarity, weights: Weights
+    ) -> Self:
         """The maps learned from papers with history; `targets` are their ALS factors (papers, rank)."""
-        energy = np.square(features.data, dtype=np.float64).sum() - np.square(coords[:, :directions]).sum()
-        outside = max(float(energy), 0.0) / max(len(coords), 1)
+        papers = max(len(coords), 1)
+        energy = float(np.square(features.data, dtype=np.float64).sum()) / papers
+        inside = np.square(coords, dtype=np.float64).sum(axis=0) / papers
+        outside = max(energy - float(inside[:directions].sum()), 0.0)
+        trace = energy + float(inside[directions:].sum())  # the mean kernel of a paper with itself
         gram = (coords.T @ coords).astype(np.float64)
-        l2 = weights.saves_l2 * weights.trace
+        l2 = weights.saves_l2 * trace
         noise = l2 + outside
         inverse = _inverse(gram, noise)
         turn = -(inverse.astype(np.float64) @ gram)
@@ -61,7 +82,7 @@ class ContentMap:
         turn[dense, dense] += 1
         spread = np.einsum("ij,ij->i", coords @ inverse, coords)
         leverage = np.clip(1 - l2 * (1 - spread) / noise, 0, MOST_LEVERAGE)
-        dual = _dual(coords, gram, targets, noise=weights.als_l2 * weights.trace + outside)
+        dual = _dual(coords, gram, targets, noise=weights.als_l2 * trace + outside)
         of_coords = np.asarray(coords.T @ dual, np.float32)
         of_coords[~dense] = 0
         return cls(
@@ -69,8 +90,10 @@ class ContentMap:
             np.asarray(as_csr(features.T) @ dual, np.float32),
             of_coords,
             np.asarray(leverage, np.float32),
+            rarity.of_papers,
             noise,
             1.0 + weights.saves_l2,
+            rarity.of_new,
         )
 
     def factors(self, features: Csr, coords: Floats) -> Floats:
@@ -93,25 +116,28 @@ class ContentMap:
             "content_factors_of_terms": self.factors_of_terms,
             "content_factors_of_coords": self.factors_of_coords,
             "content_leverage": self.leverage,
-            "content_scalars": np.array([self.noise, self.scale], dtype=np.float64),
+            "content_rarity": self.rarity,
+            "content_scalars": np.array([self.noise, self.scale, self.rarity_of_new], dtype=np.float64),
         }
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
         """The maps of `to_arrays`."""
-        noise, scale = arrays["content_scalars"].tolist()
+        noise, scale, rarity_of_new = arrays["content_scalars"].tolist()
         return cls(
             arrays["content_turn"].view(np.float32),
             arrays["content_factors_of_terms"].view(np.float32),
             arrays["content_factors_of_coords"].view(np.float32),
             arrays["content_leverage"].view(np.float32),
+            arrays["content_rarity"].view(np.float32),
             noise,
             scale,
+            rarity_of_new,
         )
 
 
 def coords_of(encoder: TfidfEncoder, blocks: Floats, weights: Weights) -> Floats:
-    """(papers, dim) coordinates of the kernel's low-rank part from the encoder's blocks."""
+    """(papers, width) coordinates of the kernel's low-rank part from the encoder's blocks."""
     scale = np.ones(blocks.shape[1], dtype=np.float32)
     ends = encoder.directions, encoder.directions + encoder.dim
     scale[ends[0] : ends[1]] = np.sqrt(weights.vector)
@@ -119,12 +145,17 @@ def coords_of(encoder: TfidfEncoder, blocks: Floats, weights: Weights) -> Floats
     return np.asarray(blocks * scale, dtype=np.float32)
 
 
-def vectors_of(encoder: TfidfEncoder | None, coords: Floats, rows: Rows) -> Floats:
-    """(rows, dim) text vectors of length 1 or 0 out of coordinates."""
+def sentence_coords(vectors: Vectors, weights: Weights) -> Floats:
+    """(papers, dim) coordinates that follow those of words, from the vectors of a sentence encoder."""
+    return normalise(vectors.astype(np.float32)) * np.float32(np.sqrt(weights.sentence))
+
+
+def vectors_of(encoder: TfidfEncoder | None, coords: Floats) -> Floats:
+    """(papers, dim) text vectors of length 1 or 0 out of coordinates."""
     if encoder is None:
-        return np.zeros((len(rows), 0), dtype=np.float32)
+        return np.zeros((len(coords), 0), dtype=np.float32)
     part = slice(encoder.directions, encoder.directions + encoder.dim)
-    return normalise(np.asarray(coords[rows, part], dtype=np.float32))
+    return normalise(np.asarray(coords[:, part], dtype=np.float32))
 
 
 def _inverse(gram: Times, noise: float) -> Floats:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.domain import Csr, EventKind, Floats, Ids, Interactions, PaperTexts, Rows, Times
+from recommender.domain import Csr, EventKind, Floats, Ids, Interactions, PaperTexts, Rows, Times, Vectors
 from recommender.sparse import columns_of, csr_of
 from recommender.vocabulary import UNKNOWN_ROW, Vocabulary
 
@@ -68,6 +68,9 @@ class Dataset:
         for text in self.texts.joined():
             digest.update(text.encode())
             digest.update(b"\0")
+        if self.texts.vectors is not None:
+            digest.update(f"{self.texts.vectors.dtype}{self.texts.vectors.shape}".encode())
+            digest.update(np.ascontiguousarray(self.texts.vectors).tobytes())
         return digest.hexdigest()
 
 
@@ -248,4 +251,14 @@ def _align(texts: PaperTexts, papers: Vocabulary) -> PaperTexts:
         column(texts.summaries),
         column(texts.keywords),
         published,
+        _aligned_vectors(texts.vectors, source),
     )
+
+
+def _aligned_vectors(vectors: Vectors | None, source: NDArray[np.int64]) -> Vectors | None:
+    if vectors is None:
+        return None
+    known = source >= 0
+    aligned = np.zeros((len(source), vectors.shape[1]), dtype=vectors.dtype)
+    aligned[known] = vectors[source[known]]
+    return aligned

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 Ids: TypeAlias = NDArray[np.generic]  # int64 or <U, one dimension
 Rows: TypeAlias = NDArray[np.int32]
 Floats: TypeAlias = NDArray[np.float32]
+Vectors: TypeAlias = NDArray[np.float16] | NDArray[np.float32]
 Times: TypeAlias = NDArray[np.float64]  # epoch seconds, NaN unknown
 Csr: TypeAlias = csr_array[np.float32]
 
@@ -75,6 +76,7 @@ class PaperTexts:
     summaries: list[str]
     keywords: list[str]
     published_at: Times  # (papers,)
+    vectors: Vectors | None = None  # (papers, dim) of a sentence encoder; a row of zeros has none
 
     def __len__(self) -> int:
         return len(self.titles)
@@ -87,6 +89,7 @@ class PaperTexts:
             [self.summaries[at] for at in positions],
             [self.keywords[at] for at in positions],
             self.published_at[positions],
+            None if self.vectors is None else self.vectors[positions],
         )
 
     def joined(self) -> list[str]:

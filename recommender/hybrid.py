@@ -3,27 +3,31 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from os import cpu_count
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from recommender import hybrid_artifact, hybrid_fit, tuning
+from recommender import crowd, hybrid_artifact, hybrid_fit, hybrid_text, tuning
 from recommender.als import AlsFactors
-from recommender.blend import Terms, blended_scores, found_scores
+from recommender.blend import Terms, blended_scores, found_scores, is_unknown
 from recommender.calibration import Calibration
 from recommender.config import HybridConfig
-from recommender.content import ContentMap, coords_of, vectors_of
+from recommender.content import ContentMap, vectors_of
 from recommender.dataset import Dataset, Profile
 from recommender.domain import Csr, Explanation, Floats, Ids, PaperTexts, RankedList, Rows, Times
 from recommender.explanation import explain_profile
+from recommender.grown import Grown
 from recommender.hybrid_fit import Corpus
 from recommender.items import ItemWeights
 from recommender.neighbours import Neighbours
 from recommender.scoring import EXCLUDED, block_size, exclude_rows, top_lists
-from recommender.sparse import as_csr, empty_csr, from_lists, row_sizes, rows_of, stacked
-from recommender.text import TfidfEncoder, normalise
+from recommender.shortlist import shortlisted, summarise
+from recommender.sparse import as_csr, from_lists, rows_of
+from recommender.summary import Summary
+from recommender.text import TfidfEncoder
 from recommender.threads import blas_threads
 from recommender.vocabulary import UNKNOWN_ROW, Vocabulary
 
@@ -42,9 +46,10 @@ class Hybrid:
     neighbours: Neighbours | None
     encoder: TfidfEncoder | None
     content: ContentMap | None
-    features: Csr  # (papers, terms) TF-IDF
-    coords: Floats  # (papers, dim) of the kernel's low-rank part, see content.py
-    text_factors: Floats  # (papers, rank) ALS factors predicted from words
+    features: Grown[Csr]  # (papers, terms) TF-IDF
+    coords: Grown[Floats]  # (papers, dim) of the kernel's low-rank part, see content.py
+    text_factors: Grown[Floats]  # (papers, rank) ALS factors predicted from words
+    shortlist: Summary | None  # None with few papers, see shortlist.py
     popularity: Floats  # (papers,) readers
     published_at: Times  # (papers,)
     weight_unit: float  # the confidence that counts as one save
@@ -64,12 +69,12 @@ class Hybrid:
         """The model of a dataset; the same seed gives the same bits on the same machine."""
         report = progress or _silent
         report("text", 0.0)
-        corpus = hybrid_fit.fit_corpus(dataset.texts.joined(), config, seed=seed)
+        corpus = hybrid_fit.fit_corpus(dataset.texts, config, seed=seed)
         model = cls._fit(dataset, corpus, config, seed=seed, report=lambda stage, done: report(stage, 0.2 + 0.5 * done))
         if model.content is not None and tuning.is_worth_it(dataset.user_items, config):
             model = model._tuned(dataset, corpus, seed=seed, report=lambda stage, done: report(stage, 0.7 + 0.3 * done))
         report("done", 1.0)
-        return model
+        return model._with_shortlist()
 
     def recommend(
         self,
@@ -90,7 +95,8 @@ class Hybrid:
             if exclude is not None:
                 more = exclude[start : start + size]
                 left_out = [(*two, extra) for two, extra in zip(left_out, more, strict=True)]  # type: ignore[misc]
-            lists += self._lists(
+            ranked = self._lists if self.shortlist is None else self._shortlisted
+            lists += ranked(
                 self._liked(block),
                 [profile.terms for profile in block],
                 left_out=self._rows_named(left_out),
@@ -111,13 +117,16 @@ class Hybrid:
             raise ValueError(f"user_items has {matrix.shape[1]} columns, the model {len(self.papers)} papers")
         # Blocks side by side, one thread each: most of the work is no matrix product, which BLAS could share out.
         threads = self.config.num_threads or cpu_count() or 1
-        alone = replace(self, config=replace(self.config, num_threads=1))
+        items = None if self.items is None else self.items.for_many(matrix, budget_mb=self.config.memory_budget_mb)
+        alone = replace(self, config=replace(self.config, num_threads=1), items=items)
         size = max(block_size(len(self.papers)) // threads, 1)
 
         def ranked(start: int) -> list[RankedList]:
             block = slice(start, start + size)
             liked = rows_of(matrix, block)
             left_out = liked if exclude is None else as_csr(liked + rows_of(exclude, block))
+            if candidates is None and crowd.applies(alone, left_out, k=k):
+                return crowd.crowd_lists(alone, liked, left_out=left_out, k=k)
             return alone._lists(liked, None, left_out=left_out, k=k, candidates=candidates)
 
         for start in range(0, matrix.shape[0], size * threads):
@@ -132,8 +141,8 @@ class Hybrid:
         known = rows != UNKNOWN_ROW
         scores = np.full((len(rows), len(self.papers)), EXCLUDED, dtype=np.float32)
         if known.any():
-            asked = self._evidence(rows[known])
-            scores[known] = asked @ self._evidence(np.arange(len(self.papers), dtype=np.int32)).T
+            asked = hybrid_text.evidence(self, rows[known])
+            scores[known] = asked @ hybrid_text.evidence(self, np.arange(len(self.papers), dtype=np.int32)).T
             scores[np.flatnonzero(known), rows[known]] = EXCLUDED
         return top_lists(scores, self.papers, k=k)
 
@@ -143,29 +152,34 @@ class Hybrid:
             profile,
             paper_ids,
             papers=self.papers,
-            evidence=self._evidence,
+            evidence=partial(hybrid_text.evidence, self),
             text_vectors=self.text_vectors,
             encode=self.encode,
         )
 
     def extend(self, texts: PaperTexts) -> Self:
-        """A model that also ranks these papers, by their words; known ids are left as they are."""
+        """A model that also ranks these papers, by their words; known ids are left as they are.
+
+        Vectors have the dimension of the fit or are left out, else ValueError.
+        """
         first = np.sort(np.unique(texts.paper_ids, return_index=True)[1])
         fresh = texts.select(first[self.papers.rows(texts.paper_ids[first]) == UNKNOWN_ROW])
         if len(fresh) == 0:
             return self
-        features, coords = self.text_parts(fresh.joined())
+        features, coords = hybrid_text.paper_parts(self, fresh)
         none = np.zeros((len(fresh), self.text_factors.shape[1]), np.float32)
         factors = none if self.content is None else self.content.factors(features, coords)
-        return replace(
+        extended = replace(
             self,
             papers=self.papers.extend(fresh.paper_ids),
-            features=stacked(self.features, features),
-            coords=np.concatenate([self.coords, coords]),
-            text_factors=np.concatenate([self.text_factors, factors]),
+            features=self.features.extended(features),
+            coords=self.coords.extended(coords),
+            text_factors=self.text_factors.extended(factors),
+            shortlist=None if self.shortlist is None else self.shortlist.extended(coords, factors),
             popularity=np.concatenate([self.popularity, np.zeros(len(fresh), np.float32)]),
             published_at=np.concatenate([self.published_at, fresh.published_at]),
         )
+        return extended._with_shortlist()
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """(texts, dim) float32 text vectors of length 1, zeros where no word is known."""
@@ -175,14 +189,16 @@ class Hybrid:
 
     def text_vectors(self, rows: Rows) -> Floats:
         """(rows, dim) float32 text vectors of length 1 of papers in the model."""
-        return vectors_of(self.encoder, self.coords, rows)
+        return vectors_of(self.encoder, self.coords.take(rows))
+
+    @property
+    def sentence_dim(self) -> int:
+        """Length of the sentence vectors of the fit, 0 without."""
+        return int(self.coords.shape[1]) - hybrid_text.width_of_words(self)
 
     def text_parts(self, texts: Sequence[str]) -> tuple[Csr, Floats]:
-        """(texts, terms) features and (texts, dim) coordinates of texts outside the model."""
-        if self.encoder is None:
-            return empty_csr(len(texts), self.features.shape[1]), np.zeros((len(texts), 0), np.float32)
-        features, blocks = self.encoder.project(texts)
-        return features, coords_of(self.encoder, blocks, hybrid_fit.kernel_weights(self.config))
+        """(texts, terms) features and (texts, dim) coordinates of texts outside the model, by their words alone."""
+        return hybrid_text.text_parts(self, texts)
 
     def save(self, directory: Path) -> None:
         """Write the model as .npy files and a manifest; the caller renames the directory into place."""
@@ -229,12 +245,22 @@ class Hybrid:
             )
         return self if learned is None else replace(self, calibration=learned)
 
+    def _shortlisted(
+        self, liked: Csr, terms: Terms | None, *, left_out: Csr, k: int, candidates: Ids | None
+    ) -> list[RankedList]:
+        return shortlisted(self, liked, terms, left_out=left_out, k=k, candidates=candidates)
+
+    def _with_shortlist(self) -> Self:
+        """The same model with a summary of its papers where there are many."""
+        if self.shortlist is not None or self.content is None or len(self.papers) < self.config.shortlist_papers:
+            return self
+        return replace(self, shortlist=summarise(self, self.content))
+
     def _lists(
         self, liked: Csr, terms: Terms | None, *, left_out: Csr, k: int, candidates: Ids | None
     ) -> list[RankedList]:
         scores = blended_scores(self, liked, terms)
-        has_terms = [any(t.strip() for t in of_reader) for of_reader in terms or [()] * liked.shape[0]]
-        scores[(row_sizes(liked) == 0) & ~np.array(has_terms, dtype=bool)] = EXCLUDED
+        scores[is_unknown(liked, terms)] = EXCLUDED
         exclude_rows(scores, left_out)
         if candidates is None:
             return top_lists(scores, self.papers, k=k)
@@ -242,16 +268,6 @@ class Hybrid:
         rows = np.unique(rows[rows != UNKNOWN_ROW])
         among = Vocabulary.from_rows(self.papers.ids(rows))
         return top_lists(scores[:, rows], among, k=k)
-
-    def _evidence(self, rows: Rows) -> Floats:
-        """(rows, rank + dim) vectors of length 1 or less whose products say how alike papers are."""
-        factors = self.text_factors[rows]
-        if len(self.warm_rows):
-            at = np.minimum(np.searchsorted(self.warm_rows, rows), len(self.warm_rows) - 1)
-            is_warm = self.warm_rows[at] == rows
-            factors[is_warm] = self.factors.item_factors[at[is_warm]]
-        halves = [normalise(factors), self.text_vectors(rows)]
-        return np.concatenate(halves, axis=1) * np.float32(np.sqrt(0.5))
 
     def _liked(self, profiles: Sequence[Profile]) -> Csr:
         rows = [self.papers.rows(profile.paper_ids) for profile in profiles]

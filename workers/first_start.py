@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.queue import RUN_TRAINING, send
+from api.queue import EMBED_PAPERS, RUN_TRAINING, send
 from api.runtime.logs import configure_logging
 from api.services.catalog import IngestCounts, record_papers
 from api.services.demonstration import begin_demo, load_steps
@@ -71,7 +71,7 @@ def start_first(settings: Settings, database: Database, *, is_empty: bool) -> No
         if not _fetch(settings, database):
             _note(database, DEMONSTRATION)
             _load_demonstration(database)
-    _request_model(database)
+    _request_model(settings, database)
     _note(database, FINISHED)
 
 
@@ -114,12 +114,14 @@ def _load_demonstration(database: Database) -> None:
     log.info("demonstration loaded, `paperfeed demo remove` ends it", extra=fields)
 
 
-def _request_model(database: Database) -> None:
+def _request_model(settings: Settings, database: Database) -> None:
     with database.write() as session:
         if not has_papers(session) or read_serving(session) is not None:
             return
         run, _ = request_run(session, trigger="first_start", now=datetime.now(UTC))
         run_id = run.run_id
+    if settings.sentence_encoder:
+        send(EMBED_PAPERS)  # one trainer takes them in this order: the first model has the vectors already
     send(RUN_TRAINING, run_id)
     log.info("first model requested", extra={"run_id": run_id})
 

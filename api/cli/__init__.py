@@ -15,12 +15,14 @@ COMMANDS: Final = {
     "doctor": ("doctor", "Say what is wrong and what to do."),
     "ingest": ("ingest", "Load papers from a file or standard input."),
     "import-events": ("import_events", "Load readers' history from a file."),
+    "embed": ("embed", "Give papers their sentence vectors."),
     "demo": ("demo", "Load or remove the demonstration."),
     "token": ("token", "Create, list and revoke access tokens."),
     "train": ("train", "Retrain the model now."),
     "models": ("models", "List model versions."),
     "promote": ("promote", "Let a model version answer."),
     "rollback": ("rollback", "Go back to the previous model version."),
+    "evaluate": ("evaluate", "Measure the ranker against baselines, on files or on the service's own history."),
     "batch-recommend": ("batch", "Rank papers for the readers of a file, without database or Redis."),
 }
 

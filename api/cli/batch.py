@@ -15,19 +15,16 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from api.cli.batch_policy import FilePolicy, Plan, read_plan
+from api.cli.encoding import EncodedPapers, encode_papers
 from api.sources.tables import Codes, TableError, read_interactions, read_names, read_papers
 from recommender.baselines import Popularity
 from recommender.dataset import Dataset, WeightConfig, build_dataset
-from recommender.domain import Csr, Ids, Interactions, RankedList
+from recommender.domain import Csr, Ids, Interactions, PaperTexts, RankedList
 from recommender.hybrid import Hybrid, HybridConfig
-from recommender.rerank import diversify, freshen
 from recommender.sparse import as_csr, from_lists, row_sizes, rows_of
 
 EXIT_UNUSABLE_INPUT = 2
-POLICY_DEPTH = 3  # the policy chooses among this many times k papers
-POLICY_HALF_LIFE_DAYS = 30.0
-POLICY_FRESHNESS = 0.3
-POLICY_DIVERSITY = 0.2
 READERS_PER_CHUNK = 4096
 SCORE_DIGITS = 6
 MEGABYTE_KB = 1024
@@ -42,6 +39,8 @@ class _Input:
     papers: list[str]
     readers: list[tuple[str, int | None]]  # name, code where the interactions know it
     candidates: Ids | None
+    encoder: str
+    encode_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("-k", "k", type=click.IntRange(min=1), default=100, show_default=True, help="Length of a list.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), required=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same lists.")
-@click.option("--policy", is_flag=True, help="Re-rank for freshness and diversity.")
+@click.option("--encoder", metavar="NAME", default="words", show_default=True, help="Sentence encoder beside words.")
+@click.option("--policy", is_flag=True, help="Re-rank as the settings of the service say.")
 def command(
     *,
     interactions: Path,
@@ -75,6 +75,7 @@ def command(
     k: int,
     out: Path,
     seed: int,
+    encoder: str,
     policy: bool,
 ) -> None:
     """Fit on files and write one ranked list per reader as JSON lines."""
@@ -84,16 +85,17 @@ def command(
         bars = _Bars(progress)
         try:
             _check_writable(out)
-            read = _read(interactions, papers, users, candidates, bars=bars)
+            read = _read(interactions, papers, users, candidates, encoder=encoder, bars=bars)
+            plan = read_plan(papers, read.papers) if policy else None
         except TableError as error:
             progress.stop()
             click.echo(f"batch-recommend: {error}", err=True)
             sys.exit(EXIT_UNUSABLE_INPUT)
-        figures = _run(read, out, k=k, seed=seed, policy=policy, bars=bars)
+    figures = _run(read, out, k=k, seed=seed, plan=plan, bars=bars)
     click.echo(orjson.dumps(figures).decode(), err=True)
 
 
-def _run(read: _Input, out: Path, *, k: int, seed: int, policy: bool, bars: _Bars) -> dict[str, object]:
+def _run(read: _Input, out: Path, *, k: int, seed: int, plan: Plan | None, bars: _Bars) -> dict[str, object]:
     """Fit, rank, write; the figures of the last line."""
     started = time.perf_counter()
     fitting = bars.start("fit", 1.0)
@@ -108,23 +110,30 @@ def _run(read: _Input, out: Path, *, k: int, seed: int, policy: bool, bars: _Bar
         click.echo(f"note: {note}", err=True)
     ranking = bars.start("rank", len(read.readers))
     written = 0
+    policy = None
+    if plan is not None:
+        policy = FilePolicy.of(plan, model, read.dataset, now=read.now, seed=seed, candidates=read.candidates)
     with click.open_file(str(out), "wb") as file:
-        for names, lists in _ranked(model, read, k=k, policy=policy):
+        for names, lists in _ranked(model, read, policy, k=k):
             _write(file, names, lists, read.papers)
             written += len(names)
             bars.progress.update(ranking, completed=written)
     return {
         "fit_seconds": round(fitted - started, 3),
+        "encode_seconds": read.encode_seconds,
         "scoring_seconds": round(time.perf_counter() - fitted, 3),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE_KB, 1),
         "readers": written,
         "papers": len(read.papers),
         "pairs": int(read.dataset.user_items.nnz),
         "seed": seed,
+        "encoder": read.encoder,
     }
 
 
-def _read(interactions: Path, papers: Path, users: Path | None, candidates: Path | None, *, bars: _Bars) -> _Input:
+def _read(
+    interactions: Path, papers: Path, users: Path | None, candidates: Path | None, *, encoder: str, bars: _Bars
+) -> _Input:
     """All files; raises TableError for one that is missing, malformed or leaves nothing to rank."""
     paper_codes, user_codes = Codes(), Codes()
     reading = bars.start("read")
@@ -140,9 +149,20 @@ def _read(interactions: Path, papers: Path, users: Path | None, candidates: Path
         raise TableError(empty, "names no reader: nobody to rank for (see --users)")
     among = None if candidates is None else _candidate_codes(candidates, paper_codes)
     now = _last_time(events)
-    dataset = build_dataset(events, texts, now=now, weights=WeightConfig())
+    encoded = _encode(texts, papers, encoder=encoder, bars=bars)
+    dataset = build_dataset(events, encoded.texts, now=now, weights=WeightConfig())
     readers = [(name, user_codes.known(name)) for name in wanted]
-    return _Input(dataset, now, paper_codes.names, readers, among)
+    return _Input(dataset, now, paper_codes.names, readers, among, encoded.encoder, encoded.seconds)
+
+
+def _encode(texts: PaperTexts, papers: Path, *, encoder: str, bars: _Bars) -> EncodedPapers:
+    shown: list[TaskID] = []
+
+    def report(done: int, total: int) -> None:
+        shown.extend([] if shown else [bars.start("encode", total)])
+        bars.progress.update(shown[0], completed=done)
+
+    return encode_papers(texts, papers, encoder=encoder, report=report)
 
 
 def _check_writable(out: Path) -> None:
@@ -165,10 +185,12 @@ def _last_time(events: Interactions) -> float:
     return float(timed.max()) if len(timed) else 0.0
 
 
-def _ranked(model: Hybrid, read: _Input, *, k: int, policy: bool) -> Iterator[tuple[list[str], list[RankedList]]]:
+def _ranked(
+    model: Hybrid, read: _Input, policy: FilePolicy | None, *, k: int
+) -> Iterator[tuple[list[str], list[RankedList]]]:
     """Names and lists, chunk by chunk, in the order the readers were named."""
     crowd = Popularity.fit(read.dataset)
-    depth = k * POLICY_DEPTH if policy else k
+    depth = k if policy is None else policy.depth(k)
     for start in range(0, len(read.readers), READERS_PER_CHUNK):
         chunk = read.readers[start : start + READERS_PER_CHUNK]
         liked, disliked = (_rows_for(read, chunk, of) for of in ("user_items", "dislikes"))
@@ -181,8 +203,8 @@ def _ranked(model: Hybrid, read: _Input, *, k: int, policy: bool) -> Iterator[tu
         )
         for at, ranked in zip(without, (ranked for block in popular for ranked in block), strict=True):
             lists[at] = ranked
-        if policy:
-            lists = [_with_policy(ranked, model, read, k=k) for ranked in lists]
+        if policy is not None:
+            lists = policy.arrange(lists, liked, disliked, k=k, first=start)
         yield [name for name, _ in chunk], lists
 
 
@@ -195,19 +217,6 @@ def _rows_for(read: _Input, chunk: list[tuple[str, int | None]], of: str) -> Csr
     places = [np.array([at]) if row >= 0 else np.empty(0, np.int64) for at, row in enumerate(rows)]
     spread = from_lists([np.searchsorted(known, at) for at in places], None, len(known))
     return as_csr(spread @ rows_of(matrix, rows[known]))
-
-
-def _with_policy(ranked: RankedList, model: Hybrid, read: _Input, *, k: int) -> RankedList:
-    rows = model.papers.rows(ranked.paper_ids)
-    fresh = freshen(
-        ranked,
-        model.published_at[rows],
-        now=read.now,
-        half_life_days=POLICY_HALF_LIFE_DAYS,
-        strength=POLICY_FRESHNESS,
-    )
-    vectors = model.text_vectors(model.papers.rows(fresh.paper_ids))
-    return diversify(fresh, vectors, diversity=POLICY_DIVERSITY, k=k)
 
 
 def _write(file: IO[bytes], names: list[str], lists: list[RankedList], papers: list[str]) -> None:

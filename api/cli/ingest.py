@@ -110,9 +110,19 @@ def command(file: Path, format_name: str, rejects_file: Path | None) -> None:
         problem = f"the database cannot be written: {str(error).splitlines()[0]}"
     if rejected:
         click.echo(f"{rejected} rejected: see {rejects.path}", err=True)
+    if counts.inserted or counts.updated:
+        _hint_at_vectors()
     if problem is None and not counts.landed and not rejected:
         problem = f"{file}: no papers in it"
     sys.exit(_report(counts, rejected, problem=problem))
+
+
+def _hint_at_vectors() -> None:
+    """Let a worker encode the new papers now; without this it finds them within a minute."""
+    if read_settings().sentence_encoder:
+        from api import queue
+
+        queue.send(queue.EMBED_PAPERS)
 
 
 def _report(counts: IngestCounts, rejected: int, *, problem: str | None) -> int:

@@ -31,6 +31,7 @@ TRAINING_RUNS: Final = Counter("paperfeed_training_runs", "Finished training run
 STAGE_SECONDS: Final = Histogram(
     "paperfeed_training_stage_seconds", "Stages of training runs.", ["stage"], buckets=_STAGE_BUCKETS
 )
+PAPERS_EMBEDDED: Final = Counter("paperfeed_papers_embedded", "Papers that got a sentence vector.")
 
 
 def render(gauges: Mapping[str, float]) -> bytes:

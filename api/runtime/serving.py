@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from api.store.engine import Database
-from api.store.papers import load_texts, newest_paper_id
-from api.store.registry import read_serving
+from api.store.papers import newest_paper_id
+from api.store.registry import read_encoder, read_serving
+from api.store.vectors import load_texts_with_vectors, paper_ids_with_vector
 from recommender.dataset import Profile
 from recommender.hybrid import Hybrid
 from recommender.vocabulary import UNKNOWN_ROW
@@ -23,6 +25,7 @@ POLL_SECONDS: Final = 1.0
 OVERLAP: Final = 200
 # During a long ingest the model is extended for at most a tenth of the time.
 REST_PER_EXTENSION: Final = 9.0
+LATE_SECONDS: Final = 10.0  # between looks for sentence vectors that came after their papers
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,10 @@ class ServingModel:
         self._models_dir = models_dir
         self._polling = threading.Lock()
         self._current: Served | None = None
+        self._fitted: Hybrid | None = None  # the version as it was loaded
+        self._encoder = ""  # of the sentence vectors it was fitted with
+        self._bare: list[int] = []  # papers it was extended with before their sentence vector was there
+        self._late_at = 0.0
         self._newest_paper_id = 0
         self._rests_until = 0.0
         self._last_failure = ""
@@ -90,37 +97,66 @@ class ServingModel:
     def _follow_version(self) -> None:
         with self._db.read() as session:
             row = read_serving(session)
-        if row is None or (self._current is not None and self._current.version == row.version):
-            return
+            if row is None or (self._current is not None and self._current.version == row.version):
+                return
+            encoder = read_encoder(session, row.version)
         started = time.monotonic()
         model = Hybrid.load(self._models_dir / row.version, mmap=True)
         _warm_up(model)
         self._newest_paper_id = int(model.papers.in_row_order.max()) if len(model.papers) else 0
-        self._rests_until = 0.0
+        self._rests_until = self._late_at = 0.0
+        self._fitted, self._encoder, self._bare = model, encoder, []
         self._current = Served(row.version, model)
         model.encode([""])  # the first reader with words of their own would wait for scikit-learn to be imported
         seconds = round(time.monotonic() - started, 3)
         log.info("model loaded", extra={"version": row.version, "papers": len(model.papers), "seconds": seconds})
 
     def _follow_papers(self) -> None:
-        served = self._current
-        if served is None or time.monotonic() < self._rests_until:
+        served, fitted = self._current, self._fitted
+        if served is None or fitted is None or time.monotonic() < self._rests_until:
             return
         with self._db.read() as session:
-            newest = newest_paper_id(session) or 0
-            if newest <= self._newest_paper_id:
+            newest = newest_paper_id(session)
+            is_late = self._are_vectors_late(session, fitted)
+            if newest <= self._newest_paper_id and not is_late:
                 return
-            texts = load_texts(session, after_paper_id=max(self._newest_paper_id - OVERLAP, 0))
-        started = time.monotonic()
-        fresh = np.flatnonzero(served.model.papers.rows(texts.paper_ids) == UNKNOWN_ROW)
+            started = time.monotonic()
+            after = max(self._newest_paper_id - OVERLAP, 0)
+            if is_late:  # the papers that came after the fit once more, now with their vectors
+                after = min(served.model.papers.in_row_order[len(fitted.papers) :].tolist()) - 1
+            known = fitted if is_late else served.model
+            texts = load_texts_with_vectors(session, self._encoder, after_paper_id=after, dim=fitted.sentence_dim)
+            fresh = np.flatnonzero(known.papers.rows(texts.paper_ids) == UNKNOWN_ROW)
+            bare = [] if is_late else self._bare
+            bare = bare + self._without_vector(session, fitted, texts.paper_ids[fresh].tolist())
         if len(fresh):
-            self._current = replace(served, model=served.model.extend(texts.select(fresh)))
+            self._current = replace(served, model=known.extend(texts.select(fresh)))
+        self._bare = bare
         self._newest_paper_id = max(newest, self._newest_paper_id)
         seconds = time.monotonic() - started
         self._rests_until = time.monotonic() + REST_PER_EXTENSION * seconds
         log.info(
-            "model extended", extra={"version": served.version, "papers": len(fresh), "seconds": round(seconds, 3)}
+            "model extended",
+            extra={
+                "version": served.version,
+                "papers": len(fresh),
+                "without_vector": len(bare),
+                "seconds": round(seconds, 3),
+            },
         )
+
+    def _are_vectors_late(self, session: Session, fitted: Hybrid) -> bool:
+        """True when at least half of the vectors that were missing are there: few extensions, however they come."""
+        if not self._bare or time.monotonic() < self._late_at:
+            return False
+        self._late_at = time.monotonic() + LATE_SECONDS
+        return 2 * len(self._without_vector(session, fitted, self._bare)) <= len(self._bare)
+
+    def _without_vector(self, session: Session, fitted: Hybrid, paper_ids: list[int]) -> list[int]:
+        if not self._encoder or not fitted.sentence_dim:
+            return []
+        found = paper_ids_with_vector(session, self._encoder, among=paper_ids, dim=fitted.sentence_dim)
+        return [paper_id for paper_id in paper_ids if paper_id not in found]
 
     def _report(self, error: Exception) -> None:
         failure = f"{type(error).__name__}: {error}"

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
 from typing import Final
 
-from api.store.feed_codec import Entry, Reason, ReasonKind, Source
+import numpy as np
 
-FRESH_FIRST: Final = 4  # position of the first exploration slot
-FRESH_EVERY: Final = 10  # one place in ten explores
+from api.store.feed_codec import Entry, Reason, ReasonKind, Source
+from recommender.domain import Ids, RankedList
+from recommender.rerank_exploration import Seed, explore
+
 CHOSEN_SHARE: Final = 0.5  # of the places, at least, for chosen categories
 
 
@@ -27,18 +29,20 @@ def favour_categories(entries: Sequence[Entry], *, chosen: Sequence[bool]) -> li
     return [entries[at] for at in order]
 
 
-def insert_fresh(entries: Sequence[Entry], fresh: Sequence[Entry]) -> list[Entry]:
-    """Give exploration slots to fresh papers, at most one place in ten, each with the score of its neighbour."""
-    waiting = iter(fresh)
-    mixed: list[Entry] = []
-    for entry in entries:
-        while len(mixed) % FRESH_EVERY == FRESH_FIRST:
-            slot = next(waiting, None)
-            if slot is None:
-                break
-            mixed.append(Entry(slot.paper_id, entry.score, Source.FRESH, slot.reason))
-        mixed.append(entry)
-    return mixed
+def explored(entries: Sequence[Entry], pool: Ids, *, share: float, k: int, seed: Seed) -> list[Entry]:
+    """Return k entries with a share of the places drawn from the pool of new papers."""
+    ranked = RankedList(
+        np.array([entry.paper_id for entry in entries], dtype=np.int64),
+        np.array([entry.score for entry in entries], dtype=np.float32),
+    )
+    found = explore(ranked, pool, share=share, k=k, seed=seed)
+    slots = set(found.slots.tolist())
+    known = {entry.paper_id: entry for entry in entries}
+    shown = zip(found.ranked.paper_ids.tolist(), found.ranked.scores.tolist(), strict=True)
+    return [
+        Entry(paper_id, score, Source.FRESH, Reason(ReasonKind.NEW)) if at in slots else known[paper_id]
+        for at, (paper_id, score) in enumerate(shown)
+    ]
 
 
 def alternate(first: Iterable[Entry], second: Iterable[Entry]) -> Iterator[Entry]:

@@ -17,7 +17,8 @@ from api.queue import PRODUCER_TRANSPORT_OPTIONS
 from api.runtime import embedded
 from api.runtime.secrets import StartError, check_secrets
 from api.services.accounts import is_valid_admin
-from api.services.health import QUEUES, Check, read_health
+from api.services.embedding import read_progress
+from api.services.health import QUEUES, Check, check_vectors, read_health
 from api.settings import Settings
 from api.store import servers
 from api.store.engine import Database
@@ -43,6 +44,10 @@ def diagnose(settings: Settings, db: Database, *, now: datetime) -> Iterator[tup
     if is_stopped(settings):
         yield "service", Check("degraded", "not running here: start it with `make up` or `paperfeed up`")
         del checks["cache"], checks["broker"]
+    if settings.sentence_encoder and "encoder" in checks:
+        with db.read() as session:
+            progress = read_progress(session, settings.sentence_encoder)
+        checks["encoder"] = check_vectors(settings.sentence_encoder, progress)
     yield from checks.items()
     yield "port", check_port(settings, is_running=health.checks["broker"].state == "ok")
     if health.checks["cache"].state == "ok" and settings.cache_url is not None:

@@ -9,6 +9,7 @@ import orjson
 import sqlalchemy as sa
 
 from api.ids import title_key
+from api.sentences import sentence_text, text_hash
 from api.sources.records import Organization, PaperRecord
 from api.store.paper_rows import PaperRow, StoredPaper
 
@@ -48,6 +49,7 @@ def row_of(draft: Draft, *, now: datetime) -> PaperRow:
         **_content_of(draft),
         "title_key": draft.title_key,
         "content_hash": draft.content_hash,
+        "text_hash": text_hash(sentence_text(record.title, record.summary)),
         "listed_at": min(record.daily_at or record.published_at or created_at, now),
         "created_at": now,
         "updated_at": now,

@@ -9,13 +9,13 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from api.runtime.serving import Served
+from api.services.arranging import arrange, depth_of, followed_by_rest, policy_of, pool_size, seed_of
 from api.services.blending import (
     CHOSEN_SHARE,
-    FRESH_EVERY,
     alternate,
     crowd_entries,
+    explored,
     favour_categories,
-    insert_fresh,
     unique,
     with_falling_scores,
 )
@@ -31,7 +31,8 @@ from api.store.paper_changes import existing_paper_ids
 from api.store.papers import categories_of, latest_paper_ids, paper_ids_of
 from api.store.users import load_user
 from recommender.dataset import Profile, build_profile
-from recommender.domain import RankedList
+from recommender.domain import Ids, RankedList
+from recommender.rerank import Policy, truncate
 from recommender.vocabulary import UNKNOWN_ROW
 
 NOBODY: Final = 0  # the user id of lists that are the same for all readers
@@ -54,6 +55,17 @@ class Taste:
 
 
 @dataclass(frozen=True, slots=True)
+class _Offer:
+    """What a personal list is made of, and how."""
+
+    ranked: RankedList  # deeper than the list where the policy wants a choice
+    pool: Ids  # new papers nobody has touched, the most fitting first
+    policy: Policy
+    now: datetime
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Refreshed:
     """A list that stands in the cache, and when the last change happened that it includes."""
 
@@ -71,13 +83,15 @@ def build_lists(
 ) -> list[FeedList]:
     """Return the lists of several readers, ranked together: cheaper than one by one."""
     tastes = [load_taste(session, user_id, now=now) for user_id in user_ids]
-    half_life_days = read_settings().trending_half_life_days
-    board = read_board(session, now=now, half_life_days=half_life_days)
-    ranked = _rank(served, tastes, size=size)
-    explored = _explore(served, tastes, board.fresh, size=size)
+    settings = read_settings()
+    policy = policy_of(settings)
+    board = read_board(session, now=now, half_life_days=settings.trending_half_life_days)
+    ranked = _rank(served, tastes, policy, size=size)
+    pools = _pools(served, tastes, board.fresh, k=pool_size(policy, size=size))
     lists = []
-    for taste, papers, fresh in zip(tastes, ranked, explored, strict=True):
-        entries = _personal(session, served, taste, papers, fresh=fresh, size=size)
+    for taste, papers, pool in zip(tastes, ranked, pools, strict=True):
+        offer = _Offer(papers, pool, policy, now, size)
+        entries = [] if served is None else _personal(session, served, taste, offer)
         if len(entries) < size:
             entries += _crowd(session, board, taste, taken=entries, size=size)
         lists.append(
@@ -157,50 +171,72 @@ def _can_rank(served: Served, profile: Profile) -> bool:
     return bool((rows != UNKNOWN_ROW).any()) or any(term.strip() for term in profile.terms)
 
 
-def _rank(served: Served | None, tastes: Sequence[Taste], *, size: int) -> list[RankedList]:
-    """The model's lists, empty for readers it has nothing to go by."""
+def _rank(served: Served | None, tastes: Sequence[Taste], policy: Policy, *, size: int) -> list[RankedList]:
+    """The model's lists, empty for readers it has nothing to go by; deep enough for the policy to choose."""
     if served is None:
         return [_NOTHING] * len(tastes)
     known = [at for at, taste in enumerate(tastes) if _can_rank(served, taste.profile)]
     lists = [_NOTHING] * len(tastes)
     if known:
-        k = size * CHOICE if any(tastes[at].categories for at in known) else size
-        exclude = [np.array(sorted(tastes[at].hidden), dtype=np.int64) for at in known]
-        ranked = served.model.recommend([tastes[at].profile for at in known], k=k, exclude=exclude)
-        for at, papers in zip(known, ranked, strict=True):
-            lists[at] = papers
+        depths = [size * CHOICE if tastes[at].categories else depth_of(policy, size=size) for at in known]
+        exclude = [_hidden(tastes[at]) for at in known]
+        ranked = served.model.recommend([tastes[at].profile for at in known], k=max(depths), exclude=exclude)
+        for at, papers, depth in zip(known, ranked, depths, strict=True):
+            lists[at] = truncate(papers, k=depth)
     return lists
 
 
-def _explore(served: Served | None, tastes: Sequence[Taste], fresh: Sequence[int], *, size: int) -> list[list[int]]:
+def _pools(served: Served | None, tastes: Sequence[Taste], fresh: Sequence[int], *, k: int) -> list[Ids]:
     """New papers nobody has touched, the most fitting first; none for readers without a personal list."""
-    slots = size // FRESH_EVERY
     known = [at for at, taste in enumerate(tastes) if served is not None and _can_rank(served, taste.profile)]
-    explored: list[list[int]] = [[] for _ in tastes]
-    if served is None or not fresh or not known:
-        return explored
+    pools = [_NOTHING.paper_ids for _ in tastes]
+    if served is None or not fresh or not known or k == 0:
+        return pools
     candidates = np.array(fresh, dtype=np.int64)
-    exclude = [np.array(sorted(tastes[at].hidden), dtype=np.int64) for at in known]
+    exclude = [_hidden(tastes[at]) for at in known]
     profiles = [tastes[at].profile for at in known]
-    ranked = served.model.recommend(profiles, k=slots, exclude=exclude, candidates=candidates)
+    ranked = served.model.recommend(profiles, k=k, exclude=exclude, candidates=candidates)
     for at, papers in zip(known, ranked, strict=True):
-        explored[at] = papers.paper_ids.tolist()
-    return explored
+        pools[at] = papers.paper_ids
+    return pools
 
 
-def _personal(
-    session: Session, served: Served | None, taste: Taste, ranked: RankedList, *, fresh: Sequence[int], size: int
-) -> list[Entry]:
-    if served is None or len(ranked) == 0:
+def _hidden(taste: Taste) -> Ids:
+    return np.array(sorted(taste.hidden), dtype=np.int64)
+
+
+def _personal(session: Session, served: Served, taste: Taste, offer: _Offer) -> list[Entry]:
+    """Ranked, arranged by the policy, with places that explore, each with its reason."""
+    if len(offer.ranked) == 0:
         return []
-    entries = _in_categories(session, served, taste, ranked, size=size)
-    there = existing_paper_ids(session, [*(entry.paper_id for entry in entries), *fresh])
-    entries = [entry for entry in entries if entry.paper_id in there][:size]
-    reasons = explain(served.model, taste.profile, taste.evidence, [entry.paper_id for entry in entries])
-    entries = [Entry(e.paper_id, e.score, e.source, reasons.get(e.paper_id, e.reason)) for e in entries]
-    new = Reason(ReasonKind.NEW)
-    slots = [Entry(paper_id, 0.0, Source.FRESH, new) for paper_id in fresh if paper_id in there]
-    return unique(insert_fresh(entries, slots), limit=size)
+    papers, pool = _still_there(session, offer)
+    of_categories = [*papers.paper_ids.tolist(), *taste.profile.paper_ids.tolist()]
+    picked = arrange(
+        served.model,
+        papers,
+        offer.policy,
+        k=offer.size,
+        now=offer.now,
+        hidden=_hidden(taste),
+        profile=taste.profile,
+        categories=categories_of(session, of_categories) if offer.policy.category_calibration else {},
+    )
+    if taste.categories:  # their share is filled also with papers that the policy passed over
+        picked = followed_by_rest(picked, papers)
+    entries = _in_categories(session, served, taste, picked, size=offer.size)
+    seed = seed_of(taste.user_id, seq=taste.seq, version=served.version)
+    entries = explored(entries, pool, share=offer.policy.exploration_share, k=offer.size, seed=seed)
+    personal = [entry.paper_id for entry in entries if entry.source is Source.PERSONAL]
+    reasons = explain(served.model, taste.profile, taste.evidence, personal)
+    return [Entry(e.paper_id, e.score, e.source, reasons.get(e.paper_id, e.reason)) for e in entries]
+
+
+def _still_there(session: Session, offer: _Offer) -> tuple[RankedList, Ids]:
+    """The ranked papers and the pool without what was removed since the model learned of it."""
+    there = existing_paper_ids(session, [*offer.ranked.paper_ids.tolist(), *offer.pool.tolist()])
+    is_there = [paper_id in there for paper_id in offer.ranked.paper_ids.tolist()]
+    ranked = RankedList(offer.ranked.paper_ids[is_there], offer.ranked.scores[is_there])
+    return ranked, offer.pool[[paper_id in there for paper_id in offer.pool.tolist()]]
 
 
 def _in_categories(session: Session, served: Served, taste: Taste, ranked: RankedList, *, size: int) -> list[Entry]:

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from sqlalchemy.exc import SQLAlchemyError
 
 from api import queue
+from api.services.embedding import ENOUGH, Progress, read_problem, read_progress
 from api.settings import Settings
 from api.store import facts, servers
 from api.store.engine import Database
@@ -79,8 +80,12 @@ def read_gauges(settings: Settings, db: Database, *, now: datetime) -> dict[str,
     try:
         with db.read() as session:
             found = facts.read_facts(session)
+            encoder = settings.sentence_encoder
+            progress = read_progress(session, encoder) if encoder else None
     except SQLAlchemyError:
         return gauges | {"database_up": 0.0}
+    if progress is not None:
+        gauges["papers_without_vector"] = float(progress.coverage.papers - progress.coverage.with_vector)
     gauges |= {"database_up": 1.0, "stale_lists": float(found.stale_lists)}
     if found.model_created_at:
         gauges["model_age_seconds"] = (now - found.model_created_at).total_seconds()
@@ -101,9 +106,12 @@ def _stored(settings: Settings, db: Database, *, now: datetime) -> dict[str, Che
         found = facts.read_facts(session)
         first_start = read_state(session, "first_start") or {}
         demonstration = read_state(session, "demonstration") or {}
+        encoder = settings.sentence_encoder
+        problem = read_problem(session, encoder)
     return {
         "migrations": Check("ok", "tables are of this version", is_needed=True),
         "model": check_model(settings, found, now=now),
+        "encoder": check_encoder(encoder, problem),
         "sources": check_sources(
             settings,
             found,
@@ -124,6 +132,24 @@ def check_model(settings: Settings, found: facts.Facts, *, now: datetime) -> Che
     if days > settings.model_old_days:
         return Check("degraded", f"{found.serving_version} is {age} old: run `paperfeed train`")
     return Check("ok", f"{found.serving_version} is {age} old")
+
+
+def check_encoder(encoder: str, problem: str | None) -> Check:
+    """Say which sentence encoder is in use and whether it could be, the last time a paper lacked its vector."""
+    if not encoder:
+        return Check("ok", "words alone (PAPERFEED_TEXT_ENCODER would name a sentence encoder)")
+    return Check("ok", encoder) if problem is None else Check("degraded", f"words alone go on: {problem}")
+
+
+def check_vectors(encoder: str, progress: Progress) -> Check:
+    """Say which sentence encoder is in use and how many papers have its vectors."""
+    coverage = progress.coverage
+    detail = f"{encoder}, {coverage.with_vector:,} of {coverage.papers:,} papers have their vector"
+    if progress.problem is not None and coverage.with_vector < coverage.papers:
+        return Check("degraded", f"{detail}; words alone go on: {progress.problem}")
+    if coverage.share < ENOUGH:
+        return Check("degraded", f"{detail}: a worker makes the rest, `paperfeed embed` does it now")
+    return Check("ok", detail)
 
 
 def check_sources(

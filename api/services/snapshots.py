@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from api.errors import InvalidRequest
+from api.services.embedding import read_fit_texts
 from api.services.judging import event_weights, read_champion
 from api.settings import Settings
 from api.store import events, papers
@@ -37,11 +38,12 @@ class Plan:
     challenger: dict[str, int | float]
     champion: dict[str, int | float] | None
     note: str | None
+    encoder: str = ""  # of the sentence vectors in the snapshot, empty without
 
     @property
     def stored_config(self) -> dict[str, Any]:
-        """What a model version keeps to be refitted as a champion, or reproduced."""
-        return {"hybrid": self.challenger, "weights": self.weights, "seed": self.seed}
+        """What a model version keeps to be refitted as a champion, extended, or reproduced."""
+        return {"hybrid": self.challenger, "weights": self.weights, "seed": self.seed, "encoder": self.encoder}
 
 
 def load_plan(folder: Path) -> Plan | None:
@@ -58,19 +60,21 @@ def take_snapshot(
         raise NothingToLearn("There is no paper to learn from: load some with `paperfeed ingest`.")
     last_event_pk = events.newest_event_pk(session)
     champion = read_champion(session)
+    papers_read = read_fit_texts(session, settings.sentence_encoder)
     plan = Plan(
         now=now.timestamp(),
         last_event_pk=last_event_pk,
         seed=settings.train_seed,
         weights=event_weights(settings).to_json(),
-        challenger=HybridConfig().to_json(),
+        challenger=HybridConfig(memory_budget_mb=settings.memory_budget_mb).to_json(),
         champion=None if champion.config is None else champion.config.to_json(),
-        note=champion.note,
+        note="; ".join(note for note in (champion.note, papers_read.note) if note) or None,
+        encoder=papers_read.encoder,
     )
     total = max(events.count_events_since(session, 0, api_only=False), 1)
     log = events.load_all_interactions(session, up_to_event_pk=last_event_pk)
     folder.mkdir(parents=True, exist_ok=True)
-    write_snapshot(folder / SNAPSHOT, interactions=_counted(log, total, report), texts=papers.load_texts(session))
+    write_snapshot(folder / SNAPSHOT, interactions=_counted(log, total, report), texts=papers_read.texts)
     write_json(folder / PLAN, {name: getattr(plan, name) for name in Plan.__dataclass_fields__})
     return plan
 

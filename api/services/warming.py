@@ -8,15 +8,21 @@ from sqlalchemy.orm import Session
 
 from api.runtime.serving import Served
 from api.services.feed import build_lists
-from api.store import papers, runs
+from api.store import registry, runs
 from api.store.feed_codec import FeedList
 from api.store.runs import ReaderRange
+from api.store.vectors import load_texts_with_vectors
 
 
 def extend_served(session: Session, served: Served) -> Served:
     """Return the version with the papers that came after its snapshot."""
     known = served.model.papers.in_row_order
-    texts = papers.load_texts(session, after_paper_id=int(known.max()) if len(known) else 0)
+    texts = load_texts_with_vectors(
+        session,
+        registry.read_encoder(session, served.version),
+        after_paper_id=int(known.max()) if len(known) else 0,
+        dim=served.model.sentence_dim,
+    )
     return replace(served, model=served.model.extend(texts)) if len(texts) else served
 
 

@@ -2,7 +2,7 @@
 
 import csv
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,6 +66,18 @@ def read_papers(path: Path, papers: Codes, *, report: Report) -> PaperTexts:
     return PaperTexts(ids, list(titles), list(summaries), list(keywords), np.asarray(published, dtype=np.float64))
 
 
+def read_categories(path: Path, names: Sequence[str]) -> list[tuple[str, ...]]:
+    """The categories of the named papers, () for one without; the file is one that `read_papers` has read."""
+    found: dict[str, tuple[str, ...]] = {}
+    for number, line in _lines(path, _unheard):
+        stored = orjson.loads(line)
+        try:
+            found[str(stored["id"])] = _names(stored.get("categories"))
+        except TypeError as error:
+            raise TableError(path, str(error), line=number) from error
+    return [found.get(name, ()) for name in names]
+
+
 def read_interactions(path: Path, users: Codes, papers: Codes, *, report: Report) -> Interactions:
     """The events of a CSV file with a header, in file order; a missing kind is a save."""
     user_codes, paper_codes, kinds = array("q"), array("q"), array("B")
@@ -124,6 +136,15 @@ def _paper(stored: object, papers: Codes) -> tuple[int, tuple[str, str, str, flo
         raise ValueError("a paper needs an `id`, a string that is not empty")
     texts = (_text(stored.get(name), name) for name in ("title", "summary", "keywords"))
     return papers.code(paper_id), (*texts, parse_time(stored.get("published_at")))  # type: ignore[return-value]
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """A list of names, or a text of names with spaces between them as arXiv writes it."""
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    if value is None or isinstance(value, str):
+        return tuple((value or "").split())
+    raise TypeError("`categories` must be a list of names")
 
 
 def _text(value: object, name: str) -> str:

@@ -29,6 +29,12 @@ def read_serving(session: Session) -> ServingRow | None:
     return None if row is None else ServingRow(row.version, row.previous, row.switched_at)
 
 
+def read_encoder(session: Session, version: str) -> str:
+    """Return the sentence encoder whose vectors a version was fitted with, empty for words alone."""
+    config = session.scalar(sa.select(ModelVersion.config).where(ModelVersion.version == version)) or {}
+    return str(config.get("encoder", ""))
+
+
 def lock_serving(session: Session) -> ServingRow | None:
     """Return the serving row and keep other promotions out until the transaction ends."""
     query = sa.select(Serving.version, Serving.previous, Serving.switched_at).with_for_update()

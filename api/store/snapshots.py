@@ -20,6 +20,7 @@ _EVENT_COLUMNS: Final[dict[str, type[np.generic]]] = {
     "values": np.float32,
 }
 _TEXTS: Final = "texts.jsonl"
+_VECTORS: Final = "texts_vectors.npy"
 Json: TypeAlias = dict[str, Any]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -32,6 +33,8 @@ def write_snapshot(directory: Path, *, interactions: Iterable[Interactions], tex
     events = _write_events(aside, interactions)
     np.save(aside / "texts_paper_ids.npy", texts.paper_ids, allow_pickle=False)
     np.save(aside / "texts_published_at.npy", texts.published_at, allow_pickle=False)
+    if texts.vectors is not None:
+        np.save(aside / _VECTORS, texts.vectors, allow_pickle=False)
     with (aside / _TEXTS).open("wb") as file:
         for row in zip(texts.titles, texts.summaries, texts.keywords, strict=True):
             file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
@@ -40,7 +43,7 @@ def write_snapshot(directory: Path, *, interactions: Iterable[Interactions], tex
 
 
 def read_snapshot(directory: Path) -> tuple[Interactions, PaperTexts]:
-    """Return what `write_snapshot` wrote; events are memory-mapped where there are any."""
+    """Return what `write_snapshot` wrote; events and vectors are memory-mapped where there are any."""
     interactions = Interactions(
         user_ids=_read_column(directory / "user_ids", np.int64),
         paper_ids=_read_column(directory / "paper_ids", np.int64),
@@ -59,7 +62,9 @@ def read_snapshot(directory: Path) -> tuple[Interactions, PaperTexts]:
             keywords.append(words)
     paper_ids = np.load(directory / "texts_paper_ids.npy", allow_pickle=False)
     published_at = np.load(directory / "texts_published_at.npy", allow_pickle=False)
-    return interactions, PaperTexts(paper_ids, titles, summaries, keywords, published_at)
+    path = directory / _VECTORS
+    vectors = np.load(path, mmap_mode="r", allow_pickle=False) if path.exists() else None
+    return interactions, PaperTexts(paper_ids, titles, summaries, keywords, published_at, vectors)
 
 
 def write_json(path: Path, value: Json) -> None:

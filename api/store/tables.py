@@ -8,6 +8,8 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from api.sentences import LONGEST_NAME, TEXT_HASH_LENGTH, sentence_text, text_hash
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 ONE_MICROSECOND: Final = timedelta(microseconds=1)
 LONGEST_EXTERNAL_ID: Final = 200  # characters of a paper's or reader's id
@@ -50,6 +52,11 @@ def _listed_at(context: DefaultExecutionContext) -> datetime:
     return known
 
 
+def _text_hash(context: DefaultExecutionContext) -> str:
+    row = context.get_current_parameters()  # type: ignore[no-untyped-call]  # SQLAlchemy gives it no types
+    return text_hash(sentence_text(row["title"], row.get("summary") or ""))
+
+
 class Paper(Base):
     """A paper; `external_id` is its arXiv id without version, or any other string id."""
 
@@ -86,6 +93,7 @@ class Paper(Base):
     source: Mapped[str] = mapped_column(sa.String(40))
     is_demo: Mapped[bool] = mapped_column(default=False)
     content_hash: Mapped[str] = mapped_column(sa.String(64))  # of all fields above: unchanged rows are not written
+    text_hash: Mapped[str] = mapped_column(sa.String(TEXT_HASH_LENGTH), default=_text_hash)  # of title and summary
     # Place in "latest": daily_at, else published_at, else created_at; never in the future.
     listed_at: Mapped[datetime] = mapped_column(default=_listed_at)
     created_at: Mapped[datetime]
@@ -104,6 +112,17 @@ class PaperCategory(Base):
     category: Mapped[str] = mapped_column(sa.String(60), primary_key=True)
     paper_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("papers.paper_id", ondelete="CASCADE"), primary_key=True)
     listed_at: Mapped[datetime]
+
+
+class PaperVector(Base):
+    """What a sentence encoder made of a text: once per text and encoder, whatever papers have that text."""
+
+    __tablename__ = "paper_vectors"
+
+    encoder: Mapped[str] = mapped_column(sa.String(LONGEST_NAME), primary_key=True)
+    text_hash: Mapped[str] = mapped_column(sa.String(TEXT_HASH_LENGTH), primary_key=True)
+    dim: Mapped[int]
+    vector: Mapped[bytes] = mapped_column(sa.LargeBinary())  # dim little-endian float16, of length 1 or all zero
 
 
 class User(Base):

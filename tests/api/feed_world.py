@@ -13,7 +13,7 @@ from api.services.trending import forget_boards
 from api.store.engine import Database
 from api.store.registry import insert_model_version, write_serving
 from api.store.runs import insert_run
-from api.store.tables import Event, LibraryItem, Paper, PaperCategory, User
+from api.store.tables import Base, Event, LibraryItem, Paper, PaperCategory, User
 from recommender.dataset import WeightConfig
 from recommender.domain import EventKind
 from recommender.hybrid import Hybrid, HybridConfig
@@ -40,39 +40,52 @@ def fitted_model() -> Path:
     return folder
 
 
+@lru_cache(maxsize=1)
+def _rows() -> list[tuple[type[Base], list[dict[str, object]]]]:
+    """Return the rows of the planted installation: its papers, readers, and saves that are in their libraries."""
+    world = planted()
+    numbers = range(len(world.texts.titles))
+    ids, topics = world.texts.paper_ids.tolist(), world.topic_of_paper.tolist()
+    categories = [f"cs.T{topic}" for topic in topics]
+    listed = [LONG_AGO + timedelta(minutes=at) for at in numbers]
+    log = list(zip(world.interactions.user_ids.tolist(), world.interactions.paper_ids.tolist(), strict=True))
+    return [
+        (User, [user_row(user_id) for user_id in world.reader_ids.tolist()]),
+        (
+            Paper,
+            [
+                paper_row(ids[at], title=world.texts.titles[at], category=categories[at], listed_at=listed[at])
+                for at in numbers
+            ],
+        ),
+        (
+            PaperCategory,
+            [{"category": categories[at], "paper_id": ids[at], "listed_at": listed[at]} for at in numbers],
+        ),
+        (Event, [_save_row(user_id, paper_id, number=at) for at, (user_id, paper_id) in enumerate(log)]),
+        (
+            LibraryItem,
+            [
+                {"user_id": user_id, "paper_id": paper_id, "is_saved": True, "changed_pk": at}
+                for at, (user_id, paper_id) in enumerate(log)
+            ],
+        ),
+    ]
+
+
 def load_installation(database: Database) -> None:
     """Store the planted papers, readers and their saves; every saved paper is in its reader's library."""
     forget_boards()
-    world = planted()
-    topics = world.topic_of_paper.tolist()
-    ids = world.texts.paper_ids.tolist()
     with database.write() as session:
-        session.execute(
-            sa.insert(Paper),
-            [
-                paper_row(paper_id, title=title, category=f"cs.T{topic}", listed_at=LONG_AGO + timedelta(minutes=at))
-                for at, (paper_id, title, topic) in enumerate(zip(ids, world.texts.titles, topics, strict=True))
-            ],
-        )
-        session.execute(
-            sa.insert(PaperCategory),
-            [
-                {"category": f"cs.T{topic}", "paper_id": paper_id, "listed_at": LONG_AGO + timedelta(minutes=at)}
-                for at, (paper_id, topic) in enumerate(zip(ids, topics, strict=True))
-            ],
-        )
-        session.execute(sa.insert(User), [user_row(user_id) for user_id in world.reader_ids.tolist()])
+        for model, rows in _rows():
+            session.connection().execute(sa.insert(model), rows)  # many times faster than objects
         if not database.is_sqlite:  # rows with ids of their own do not move PostgreSQL's counters
             for table, column in (("users", "user_id"), ("papers", "paper_id")):
                 session.execute(sa.text(f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), 100000)"))
-        log = zip(world.interactions.user_ids.tolist(), world.interactions.paper_ids.tolist(), strict=True)
-        for number, (user_id, paper_id) in enumerate(log):
-            session.add(_save(user_id, paper_id, number=number))
-            session.add(LibraryItem(user_id=user_id, paper_id=paper_id, is_saved=True, changed_pk=number))
 
 
-def promote_model(database: Database, models_dir: Path) -> ServingModel:
-    """Register the fitted model, let it answer, and return it loaded."""
+def register_model(database: Database, models_dir: Path) -> None:
+    """Put the fitted model into the registry, promoted: whoever looks for a model finds it."""
     models_dir.mkdir(parents=True, exist_ok=True)
     shutil.copytree(fitted_model(), models_dir / VERSION)
     with database.write() as session:
@@ -89,6 +102,11 @@ def promote_model(database: Database, models_dir: Path) -> ServingModel:
             fingerprint="",
         )
         write_serving(session, version=VERSION, now=NOW)
+
+
+def promote_model(database: Database, models_dir: Path) -> ServingModel:
+    """Register the fitted model, and return it loaded."""
+    register_model(database, models_dir)
     serving = ServingModel(database, models_dir)
     assert serving.poll() is not None
     return serving
@@ -155,14 +173,14 @@ def user_row(user_id: int) -> dict[str, object]:
     }
 
 
-def _save(user_id: int, paper_id: int, *, number: int) -> Event:
-    return Event(
-        user_id=user_id,
-        event_id=f"e{number}",
-        kind=int(EventKind.SAVE),
-        paper_id=paper_id,
-        occurred_at=None,
-        received_at=LONG_AGO,
-        payload_hash="",
-        is_import=True,
-    )
+def _save_row(user_id: int, paper_id: int, *, number: int) -> dict[str, object]:
+    return {
+        "user_id": user_id,
+        "event_id": f"e{number}",
+        "kind": int(EventKind.SAVE),
+        "paper_id": paper_id,
+        "occurred_at": None,
+        "received_at": LONG_AGO,
+        "payload_hash": "",
+        "is_import": True,
+    }

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api.cli.batch import command
+from api.settings import read_settings
 from tests.planted import Planted, plant
 
 
@@ -118,6 +119,44 @@ def test_the_policy_reorders_but_keeps_the_promises(files: tuple[Path, Path]) ->
         assert len(set(map(str, after["papers"]))) == 10
         assert after["scores"] == sorted(after["scores"], reverse=True)
         assert before["papers"][0] == after["papers"][0]
+
+
+def test_the_policy_is_that_of_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(read_settings.cache_clear)
+    saves = [f"u{user},p{(user + step) % 12},2026-01-0{1 + step}" for user in range(12) for step in range(4)]
+    (tmp_path / "I.csv").write_text("\n".join(["user_id,paper_id,occurred_at", *saves]))
+    old = [
+        {"id": f"p{at}", "title": f"graph net {at}", "categories": ["cs.A" if at % 3 else "cs.B"]} for at in range(12)
+    ]
+    new = [{"id": f"n{at}", "title": "graph", "published_at": "2026-01-03", "categories": "cs.C"} for at in range(9)]
+    (tmp_path / "P.jsonl").write_text("\n".join(map(json.dumps, [*old, *new])))
+    shown = {}
+    for name, calibration, exploration in (("off", "0", "0"), ("explored", "0", "0.5"), ("calibrated", "1", "0")):
+        monkeypatch.setenv("PAPERFEED_CATEGORY_CALIBRATION", calibration)
+        monkeypatch.setenv("PAPERFEED_EXPLORATION_SHARE", exploration)
+        read_settings.cache_clear()
+        answers = lists((tmp_path / "I.csv", tmp_path / "P.jsonl"), "-k", "6", "--policy")
+        shown[name] = [[str(paper) for paper in answer["papers"]] for answer in answers]
+    assert all(papers[at][0] == "n" for papers in shown["explored"] for at in (0, 2, 4))
+    assert all(sum(paper[0] == "n" for paper in papers) <= 1 for papers in shown["calibrated"])  # nobody saved a cs.C
+    assert shown["off"] != shown["explored"]
+
+
+def test_categories_that_are_none_end_with_2_where_the_policy_asks_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(read_settings.cache_clear)
+    (tmp_path / "I.csv").write_text("user_id,paper_id\nu,a\n")
+    (tmp_path / "P.jsonl").write_text('{"id": "a"}\n{"id": "b", "categories": 7}\n')
+    files = (tmp_path / "I.csv", tmp_path / "P.jsonl")
+    assert run(files, "--policy").exit_code == 0
+    monkeypatch.setenv("PAPERFEED_CATEGORY_CALIBRATION", "0.5")
+    read_settings.cache_clear()
+    result = run(files, "--policy")
+    assert result.exit_code == 2
+    assert "P.jsonl, line 2: `categories` must be a list of names" in result.stderr
 
 
 def test_a_dismissed_paper_is_left_out(tmp_path: Path) -> None:

@@ -1,13 +1,15 @@
 """The quality table: `python -m tests.benchmarks.quality FOLDER`, FOLDER holding CiteULike as its README describes.
 
 Fits the defaults on the training pairs, ranks every reader, and prints NDCG@20, recall@20 and recall@100 on the
-validation pairs for warm papers, cold papers and all papers in one list.
+validation pairs for warm papers, cold papers and all papers in one list. `--vectors FILE.npy` adds sentence vectors,
+one row per line of papers.jsonl.
 """
 
+import argparse
 import csv
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,12 @@ from scipy.sparse import coo_array
 
 from recommender.baselines import Popularity, Recommender
 from recommender.dataset import Dataset, WeightConfig, build_dataset
-from recommender.domain import Csr, Ids, Interactions, PaperTexts
+from recommender.domain import Csr, Ids, Interactions, PaperTexts, Times, Vectors
 from recommender.evaluation import list_rows
 from recommender.hybrid import Hybrid, HybridConfig
 from recommender.metrics import bootstrap_interval, hits_of, ndcg_at_k, recall_at_k
 from recommender.sparse import as_csr, row_sizes
+from recommender.vocabulary import Vocabulary
 
 SHALLOW, DEEP = 20, 100
 SEED = 0
@@ -47,17 +50,22 @@ class Figures:
     seconds: float
 
 
-def read_dataset(folder: Path) -> Dataset:
-    """The training pairs with the texts of all papers."""
+def read_texts(folder: Path) -> PaperTexts:
+    """What is written about all papers, in the order of the file."""
     lines = [orjson.loads(line) for line in (folder / "papers.jsonl").read_bytes().splitlines()]
-    texts = PaperTexts(
+    return PaperTexts(
         np.array([line["id"] for line in lines]),
         [line.get("title") or "" for line in lines],
         [line.get("summary") or "" for line in lines],
         [""] * len(lines),
         np.full(len(lines), np.nan),
     )
+
+
+def read_dataset(folder: Path, *, vectors: Vectors | None = None) -> Dataset:
+    """The training pairs with the texts of all papers, and their vectors in the order of `read_texts`."""
     users, papers = _pairs(folder / "train.csv")
+    texts = replace(read_texts(folder), vectors=vectors)
     return build_dataset(Interactions.saves(users, papers), texts, now=0.0, weights=WeightConfig())
 
 
@@ -86,12 +94,20 @@ def measure(model: Recommender, dataset: Dataset, part: Slice) -> Figures:
     return Figures(ndcg.mean, ndcg.low, ndcg.high, float(recall), float(deep), seconds)
 
 
-def table(folder: Path) -> str:
+def ndcg_of(model: Recommender, papers: Vocabulary, user_items: Csr, held_out: Csr, *, candidates: Ids | None) -> Times:
+    """(readers,) NDCG@20 of lists made from `user_items`, NaN for a reader with nothing held out."""
+    blocks = model.recommend_users(user_items, k=SHALLOW, candidates=candidates)
+    rows = list_rows([ranked for block in blocks for ranked in block], papers, k=SHALLOW)
+    counts = row_sizes(held_out)
+    return np.where(counts > 0, ndcg_at_k(hits_of(rows, held_out), counts, k=SHALLOW), np.nan)
+
+
+def table(folder: Path, *, vectors: Vectors | None = None) -> str:
     """The measured table as Markdown."""
-    dataset = read_dataset(folder)
+    dataset = read_dataset(folder, vectors=vectors)
     started = time.perf_counter()
     model = Hybrid.fit(dataset, HybridConfig(), seed=SEED)
-    fit_seconds = time.perf_counter() - started
+    fit_seconds, cpu_seconds = time.perf_counter() - started, time.process_time()
     lines = ["| ranker | papers | NDCG@20 | 95% interval | recall@20 | recall@100 | seconds |", "|" + "---|" * 7]
     contestants: list[tuple[str, Recommender]] = [("hybrid", model), ("popularity", Popularity.fit(dataset))]
     for name, contestant in contestants:
@@ -101,7 +117,8 @@ def table(folder: Path) -> str:
                 f"| {name} | {part.name} | {found.ndcg:.4f} | {found.low:.4f} to {found.high:.4f} "
                 f"| {found.recall:.4f} | {found.deep_recall:.4f} | {found.seconds:.1f} |"
             )
-    return "\n".join([*lines, f"\nfit: {fit_seconds:.1f} s"])
+    lines.append(f"\nfit: {fit_seconds:.1f} s ({cpu_seconds:.1f} s of processor); calibration {model.calibration}")
+    return "\n".join(lines)
 
 
 def _pairs(path: Path) -> tuple[Ids, Ids]:
@@ -123,5 +140,15 @@ def _names(path: Path) -> Ids:
     return np.array(path.read_text().split())
 
 
+def main() -> None:
+    """Print the table."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("folder", type=Path)
+    asked.add_argument("--vectors", type=Path)
+    given = asked.parse_args()
+    vectors = None if given.vectors is None else np.load(given.vectors)
+    sys.stdout.write(table(given.folder, vectors=vectors) + "\n")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(table(Path(sys.argv[1])) + "\n")
+    main()

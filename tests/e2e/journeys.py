@@ -104,5 +104,5 @@ def a_save_changes_the_list(installation: Installation, reader: str, paper: str)
         now = installation.get("/v1/feed", reader=reader, limit=50)
         return now["built_at"] != before["built_at"] and [i["paper"]["id"] for i in now["items"]][: len(old)] != old
 
-    wait_until(has_changed, seconds=10, what="the list after a save", every=0.02)
+    wait_until(has_changed, seconds=60, what="the list after a save", every=0.02)
     return time.monotonic() - answered

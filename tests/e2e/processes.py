@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,15 +14,10 @@ from typing import Any
 import httpx2
 import psutil
 
+from tests.shared import free_port
+
 PAPERFEED = str(Path(sys.executable).with_name("paperfeed"))
 Json = dict[str, Any]
-
-
-def free_port() -> int:
-    """Return a TCP port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(claim: Callable[[], bool], *, seconds: float, what: str, every: float = 0.1) -> float:
@@ -117,7 +111,7 @@ class Installation:
         for victim in victims:
             with _gone_is_fine():
                 victim.kill()
-        wait_until(lambda: not any(map(_lives, victims)), seconds=10, what="the end of what was killed", every=0.01)
+        wait_until(lambda: not any(map(_lives, victims)), seconds=60, what="the end of what was killed", every=0.01)
         return len(victims)
 
     def stop(self, *, seconds: float = 15) -> None:
@@ -132,7 +126,7 @@ class Installation:
             with _gone_is_fine():
                 process.kill()
         for root in self.roots:
-            root.wait(timeout=10)
+            root.wait(timeout=60)
 
 
 def _lives(process: psutil.Process) -> bool:
@@ -165,7 +159,7 @@ def embedded(data_dir: Path, *flags: str, environment: dict[str, str] | None = N
     installation = Installation(data_dir, port=free_port(), environment=environment)
     try:
         installation.start(PAPERFEED, "up", *flags, log=data_dir / "up.log")
-        installation.wait_ready(seconds=90)
+        installation.wait_ready(seconds=180)
         installation.admin_token = (data_dir / "admin.token").read_text().strip()
         yield installation
     finally:

@@ -13,7 +13,8 @@ import redis
 import sqlalchemy as sa
 
 from tests.e2e.compose import Service, read_services
-from tests.e2e.processes import PAPERFEED, Installation, free_port, wait_until
+from tests.e2e.processes import PAPERFEED, Installation, wait_until
+from tests.shared import free_port
 
 REDIS_SERVERS = ("cache", "broker")
 BIN = Path(PAPERFEED).parent
@@ -42,11 +43,11 @@ class ProductionShape(Installation):
             self.start_server(name)
         for service in self.services.values():
             if service.is_one_shot:
-                assert self._start(service, 0).wait(timeout=120) == 0, f"see {service.name}.log"
+                assert self._start(service, 0).wait(timeout=300) == 0, f"see {service.name}.log"
         self.start_dead_services()
         created = self.command("token", "create", "--scopes", "read,write,admin")
         self.admin_token = created.stdout.strip()
-        self.wait_ready(seconds=60)
+        self.wait_ready(seconds=180)
 
     def start_dead_services(self) -> None:
         """Start every long-running process that does not run, as a container engine would."""
@@ -69,14 +70,14 @@ class ProductionShape(Installation):
             *("--bind", "127.0.0.1", "--port", str(self.ports[name]), "--dir", str(self.data_dir)),
             log=self.data_dir / f"{name}.log",
         )
-        wait_until(lambda: self._pings(name), seconds=10, what=name)
+        wait_until(lambda: self._pings(name), seconds=60, what=name)
 
     @contextmanager
     def without_server(self, name: str) -> Iterator[None]:
         """Stop one Redis for the length of the block."""
         with suppress(redis.ConnectionError), self._client(name) as client:
             client.shutdown(nosave=True)
-        wait_until(lambda: not self._pings(name), seconds=10, what=f"{name} stops")
+        wait_until(lambda: not self._pings(name), seconds=60, what=f"{name} stops")
         time.sleep(0.5)
         try:
             yield

@@ -17,20 +17,17 @@ import pytest
 
 from api.runtime.leftovers import marker_of
 from tests.faults.watching import Running, last_pid, marked, running, until
+from tests.shared import free_port
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(900)]
 ROLES = ("cache", "broker", "api", "worker", "trainer", "beat")
-READY_SECONDS = 60.0
+READY_SECONDS = 60.0  # the promise; others wait longer, for slow machines
+START_SECONDS = 180.0
 BACK_SECONDS = 15.0
 STOP_SECONDS = 10.0
 KILLS = 50
 # Answers nothing and refuses at once: a machine without a network.
 NO_NETWORK = {"PAPERFEED_HUGGINGFACE_URL": "http://127.0.0.1:9", "PAPERFEED_ARXIV_URL": "http://127.0.0.1:9"}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def up_command(folder: Path, port: int, *more: str) -> list[str]:
@@ -56,7 +53,7 @@ def answers(port: int, path: str) -> int:
 
 def wait_ready(up: Running, port: int) -> float:
     try:
-        return until(lambda: answers(port, "/readyz") == 200, seconds=READY_SECONDS, what="ready")
+        return until(lambda: answers(port, "/readyz") == 200, seconds=START_SECONDS, what="ready")
     except AssertionError as error:
         raise AssertionError(f"{error}; its log:\n{up.text()[-4000:]}") from error
 
@@ -90,7 +87,9 @@ def one_line(answer: subprocess.CompletedProcess[str]) -> str:
 def start_and_fail(folder: Path, port: int, **env: str) -> str:
     command = up_command(folder, port)
     return one_line(
-        subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, timeout=60, check=False)
+        subprocess.run(
+            command, env={**os.environ, **env}, capture_output=True, text=True, timeout=START_SECONDS, check=False
+        )
     )
 
 
@@ -98,16 +97,16 @@ def test_the_first_start_without_a_network_lists_papers_and_says_so(tmp_path: Pa
     port = free_port()
     with service(tmp_path / "data", port, tmp_path / "log") as up:
         assert wait_ready(up, port) < READY_SECONDS
-        until(lambda: "Ctrl-C stops everything" in up.text(), seconds=10, what="the welcome")
+        until(lambda: "Ctrl-C stops everything" in up.text(), seconds=60, what="the welcome")
         text = up.text()
         assert f"http://127.0.0.1:{port}" in text
         assert str(tmp_path / "data" / "admin.token") in text
         assert len([line for line in text.splitlines() if line.startswith("  curl ")]) == 3
         assert "demonstration" in text
         for line in [line.strip() for line in text.splitlines() if line.startswith("  curl ")]:
-            shown = subprocess.run(["sh", "-c", f"{line} --fail -s"], capture_output=True, timeout=30, check=False)
+            shown = subprocess.run(["sh", "-c", f"{line} --fail -s"], capture_output=True, timeout=60, check=False)
             assert shown.returncode == 0, (line, shown)
-        until(lambda: all_roles_run(up), seconds=30, what="all roles")
+        until(lambda: all_roles_run(up), seconds=START_SECONDS, what="all roles")
         pids = set(role_pids(up).values())
         assert up.stop(signal.SIGINT) < STOP_SECONDS
         assert up.process.returncode == 0
@@ -121,8 +120,9 @@ def test_the_service_survives_fifty_kills_of_the_api(tmp_path: Path) -> None:
         slowest = 0.0
         for kill in range(KILLS):
             time.sleep(1.0)
-            os.kill(role_pids(up)["api"], signal.SIGKILL)
-            until(lambda: answers(port, "/livez") == 0, seconds=2, what="it is gone")
+            former = role_pids(up)["api"]
+            os.kill(former, signal.SIGKILL)
+            until(lambda: role_pids(up).get("api", former) != former, seconds=BACK_SECONDS, what="another one")  # noqa: B023
             back = until(lambda: answers(port, "/livez") == 200, seconds=BACK_SECONDS, what=f"back after kill {kill}")
             slowest = max(slowest, back)
         assert up.text().count("api restarted") == KILLS
@@ -134,7 +134,7 @@ def test_every_child_comes_back_and_the_service_works_on(tmp_path: Path) -> None
     port = free_port()
     with service(tmp_path / "data", port, tmp_path / "log", "--empty") as up:
         wait_ready(up, port)
-        until(lambda: all_roles_run(up), seconds=30, what="all roles")
+        until(lambda: all_roles_run(up), seconds=START_SECONDS, what="all roles")
         for role in ROLES:
             former = role_pids(up)[role]
             os.kill(former, signal.SIGKILL)
@@ -155,7 +155,11 @@ def test_a_killed_up_leaves_nothing_and_the_next_one_starts(tmp_path: Path) -> N
     with service(data, port, tmp_path / "log", "--empty", **several) as up:
         wait_ready(up, port)
         # Four programs, two API processes and the one that tracks their resources, two workers and one trainer.
-        until(lambda: all_roles_run(up) and len(marked(marker_of(data))) >= 10, seconds=60, what="all processes")
+        until(
+            lambda: all_roles_run(up) and len(marked(marker_of(data))) >= 10,
+            seconds=START_SECONDS,
+            what="all processes",
+        )
         pids = set(role_pids(up).values())
         up.stop(signal.SIGKILL)
         until(lambda: none_left(data, pids), seconds=10, what="its children have ended by themselves")
@@ -206,7 +210,7 @@ def test_a_path_too_long_for_sockets_works(tmp_path: Path) -> None:
     data = tmp_path / ("long " * 24) / "data"
     with service(data, port, tmp_path / "log", "--empty") as up:
         wait_ready(up, port)
-        until(lambda: all_roles_run(up), seconds=30, what="all roles")
+        until(lambda: all_roles_run(up), seconds=START_SECONDS, what="all roles")
         pids = set(role_pids(up).values())
         assert up.stop() < STOP_SECONDS
         assert none_left(data, pids)

@@ -34,14 +34,26 @@ class Running:
 
 
 @contextmanager
+def _signals_of_a_terminal() -> Iterator[None]:
+    """Start children that heed every signal: tests run in the background ignore some, and children inherit that."""
+    ignored = [
+        each for each in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP) if signal.getsignal(each) == signal.SIG_IGN
+    ]
+    for each in ignored:
+        signal.signal(each, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for each in ignored:
+            signal.signal(each, signal.SIG_IGN)
+
+
+@contextmanager
 def running(command: Sequence[str], log: Path, env: dict[str, str] | None = None) -> Iterator[Running]:
     """Run `command`; whatever it has started is killed at the end."""
-    with (
-        log.open("ab") as output,
-        subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}
-        ) as process,
-    ):
+    with log.open("ab") as output, _signals_of_a_terminal():
+        started = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
+    with started as process:
         children: list[psutil.Process] = []
         try:
             yield Running(process, log)

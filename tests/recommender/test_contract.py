@@ -15,16 +15,19 @@ from recommender.sparse import rows_of
 from tests.planted import NOW, Planted, plant, topic_words
 from tests.recommender.kit import SMALL, WEIGHTS, events_of, topic_share
 
+TWO_STAGES = replace(SMALL, shortlist_papers=0)
 Fit = Callable[[Dataset], Recommender]
 EVERY: dict[str, Fit] = {
     "hybrid": lambda dataset: Hybrid.fit(dataset, SMALL, seed=3),
+    "hybrid_in_two_stages": lambda dataset: Hybrid.fit(dataset, TWO_STAGES, seed=3),
     "als_only": lambda dataset: AlsOnly.fit(dataset, SMALL, seed=3),
     "content_only": lambda dataset: ContentOnly.fit(dataset, SMALL, seed=3),
+    "content_only_in_two_stages": lambda dataset: ContentOnly.fit(dataset, TWO_STAGES, seed=3),
     "popularity": Popularity.fit,
     "latest": Latest.fit,
 }
-PERSONAL = ["hybrid", "als_only", "content_only"]
-WORDED = ["hybrid", "content_only"]
+PERSONAL = ["hybrid", "hybrid_in_two_stages", "als_only", "content_only", "content_only_in_two_stages"]
+WORDED = ["hybrid", "hybrid_in_two_stages", "content_only_in_two_stages", "content_only"]
 
 
 def profile_of(world: Planted, reader: int) -> Profile:

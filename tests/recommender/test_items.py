@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recommender.domain import Csr, Floats
-from recommender.items import SCALE, ItemWeights
+from recommender.items import PANEL, SCALE, ItemWeights, unpacked
 from tests.planted import plant
 
 L2, PER_READER, TEXT = 2.0, 0.5, 1.5
@@ -57,7 +57,7 @@ def test_both_forms_give_the_regression_of_each_paper_on_the_others(readers: int
 
 def test_beyond_the_budget_only_the_most_read_papers_take_part() -> None:
     history, directions = world()
-    small = dense(fit(history, directions, budget_mb=20 * 20 * 4 * 3 / 1e6))
+    small = dense(fit(history, directions, budget_mb=20 * 20 * 14 / 1e6))
     counts = np.bincount(history.indices, minlength=60)
     part = np.flatnonzero(small.any(axis=0))
     assert 0 < len(part) <= 20
@@ -69,3 +69,34 @@ def test_a_reader_is_scored_by_the_sum_of_what_they_have() -> None:
     weights = fit(history, directions)
     expected = history.toarray() @ dense(weights)
     assert np.allclose(weights.scores(history), expected, atol=1e-2)
+
+
+def test_no_more_papers_take_part_than_asked_for() -> None:
+    history, directions = world()
+    few = ItemWeights.fit(
+        history, directions, l2=L2, l2_per_reader=PER_READER, text_weight=TEXT, budget_mb=100.0, most=15
+    )
+    assert len(few.head) == 15
+
+
+def test_every_half_precision_number_unpacks_to_itself() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)]
+    assert np.array_equal(unpacked(halves), halves.astype(np.float32) / SCALE)
+
+
+def test_many_readers_get_the_scores_that_each_gets_alone() -> None:
+    history = plant(readers=400, papers=PANEL + 90).dataset().user_items
+    weights = fit(history, np.zeros((PANEL + 90, 0), np.float32))
+    ready = weights.for_many(history, budget_mb=100.0)
+    assert len(ready.panels) == 2
+    assert not weights.for_many(history[:1], budget_mb=100.0).panels
+    assert not weights.for_many(history, budget_mb=0.1).panels
+    assert np.allclose(ready.scores(history), weights.scores(history), atol=1e-5)
+
+
+@pytest.mark.parametrize("readers", [40, 400])
+def test_the_same_history_gives_the_same_bits(readers: int) -> None:
+    history = plant(readers=readers, papers=300).dataset().user_items
+    nothing = np.zeros((300, 0), np.float32)
+    assert np.array_equal(fit(history, nothing).weights, fit(history, nothing).weights)

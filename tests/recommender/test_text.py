@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from recommender.domain import Csr, Floats
 from recommender.text import PAIR_WEIGHT, Sizes, TfidfEncoder, normalise
-from recommender.words import grams_of, stem, tokens_of
 
 TEXTS = ["graph neural networks", "protein folding", "folding graphs", "neural protein network", ""]
 
@@ -25,21 +24,6 @@ def fit() -> tuple[TfidfEncoder, Csr, Floats]:
 
 def fitted() -> TfidfEncoder:
     return fit()[0]
-
-
-def test_a_plural_shares_the_stem_of_its_singular() -> None:
-    assert {stem(word) for word in ("network", "networks")} == {"network"}
-    assert {stem(word) for word in ("theory", "theories")} == {"theory"}
-    assert [stem(word) for word in ("gas", "class", "virus")] == ["gas", "class", "virus"]
-
-
-def test_words_are_read_in_lower_case_without_accents() -> None:
-    assert tokens_of(["The Théories of N networks"]).distinct == ["the", "theories", "of", "networks"]
-
-
-def test_letter_groups_stay_within_a_word_and_its_borders() -> None:
-    assert grams_of("ab") == [" ab", "ab ", " ab "]
-    assert grams_of("abc") == [" ab", "abc", "bc ", " abc", "abc ", " abc "]
 
 
 def test_words_have_length_one_and_pairs_their_weight() -> None:
@@ -64,10 +48,24 @@ def test_texts_of_the_fit_get_the_same_parts_afterwards() -> None:
     assert np.allclose(parts, blocks, atol=1e-6)
 
 
+def test_the_directions_carry_the_energy_of_the_largest_singular_values() -> None:
+    encoder, features, _ = fit()
+    exact = np.linalg.svd(features.toarray(), compute_uv=False)[: encoder.directions]
+    assert np.linalg.norm(features @ encoder.components, axis=0) == pytest.approx(exact, rel=1e-3)
+    assert np.allclose(encoder.components.T @ encoder.components, np.eye(encoder.directions), atol=1e-4)
+
+
+def test_there_are_no_more_directions_than_the_texts_have() -> None:
+    found = TfidfEncoder.fit(["graph network"] * 3, sizes=SIZES, seed=0)
+    assert found is not None
+    assert found[0].directions == 1
+    assert found[2].shape == (3, found[0].width)
+
+
 def test_the_most_frequent_terms_are_kept_where_there_are_too_many() -> None:
     found = TfidfEncoder.fit([*TEXTS, "folding network"], sizes=replace(SIZES, max_terms=2), seed=0)
     assert found is not None
-    assert sorted(found[0].singles.columns) == ["folding", "network"]
+    assert found[0].singles.in_column_order == ["folding", "network"]
 
 
 def test_the_same_words_in_another_form_are_the_same_vector() -> None:
@@ -80,7 +78,7 @@ def test_an_encoder_rebuilt_from_its_arrays_encodes_alike() -> None:
     again = TfidfEncoder.from_arrays(fitted().to_arrays())
     asked = ["protein networks", "graph", "unheard"]
     assert np.array_equal(again.encode(asked), fitted().encode(asked))
-    assert again.singles.columns == fitted().singles.columns
+    assert again.pairs.in_column_order == fitted().pairs.in_column_order
     assert np.array_equal(again.project(asked)[1], fitted().project(asked)[1])
 
 

@@ -34,7 +34,7 @@ def test_a_killed_runners_run_is_resumed(bench: Bench, monkeypatch: pytest.Monke
     children = _wait_for_child(victim)
     victim.kill()
     victim.wait()
-    psutil.wait_procs(children, timeout=10)
+    psutil.wait_procs(children, timeout=60)
     assert not [child for child in children if child.is_running()]
     assert bench.read(run_id).state == "running"
     assert (folder / "judgement.json").exists()
@@ -110,7 +110,7 @@ def test_a_cancel_ends_the_run_in_each_stage(
     monkeypatch.setattr(Pulse, "enter", enter_and_cancel)
     began = time.monotonic()
     assert bench.run(run_id) == "cancelled"
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 240
     run = bench.read(run_id)
     assert (run.state, run.active) == ("cancelled", None)
     assert bench.serving() is None
@@ -219,14 +219,14 @@ def _start_runner(run_id: int) -> subprocess.Popen[bytes]:
 
 
 def _wait_for_stage(bench: Bench, run_id: int, stage: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while bench.read(run_id).stage != stage:
         assert time.monotonic() < deadline, f"stage {stage} was never reached"
         time.sleep(0.02)
 
 
 def _wait_for_child(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not (children := psutil.Process(process.pid).children(recursive=True)):
         assert time.monotonic() < deadline, "the runner started no process"
         time.sleep(0.01)
@@ -244,7 +244,7 @@ def _stage_processes() -> list[psutil.Process]:
 
 
 def _kill_first_child() -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         for child in _stage_processes():
             child.kill()

@@ -151,6 +151,7 @@ def test_another_writer_gets_its_turns_while_papers_are_loaded(sqlite_database: 
         is_done.set()
 
     loader = threading.Thread(target=load)
+    began = time.perf_counter()
     loader.start()
     waits: list[float] = []
     while not is_done.is_set():
@@ -160,16 +161,18 @@ def test_another_writer_gets_its_turns_while_papers_are_loaded(sqlite_database: 
         waits.append(time.perf_counter() - started)
         time.sleep(0.02)
     loader.join()
+    took = time.perf_counter() - began
     with sqlite_database.read() as session:
         assert count_papers(session) == 4_000
     assert len(waits) >= 5
-    assert sorted(waits)[len(waits) // 2] < 1.0
+    assert sorted(waits)[len(waits) // 2] < took / 3  # without turns, one writer waits for all of it
 
 
 def test_after_a_bulk_load_everything_is_in_the_database_itself(sqlite_database: Database, tmp_path: Path) -> None:
+    began = time.perf_counter()
     with Pace(sqlite_database) as pace, Rejects(tmp_path / "rejects") as rejects, Meter(total_bytes=None) as meter:
         Ingest(pace, rejects, meter).run(parse_stream(snapshot_lines(300)))
-    assert 0 < pace.seconds < 1.0
+    assert 0 < pace.seconds < time.perf_counter() - began
     copy = tmp_path / "copy.db"
     shutil.copy(sqlite_database.engine.url.database or "", copy)  # without its log
     with Database(f"sqlite:///{copy}").read() as session:

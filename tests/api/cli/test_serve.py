@@ -12,18 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared import free_port
+
 pytestmark = pytest.mark.e2e
 
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 10
-
-
-def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def start(folder: Path, port: int, **settings: str) -> "subprocess.Popen[bytes]":

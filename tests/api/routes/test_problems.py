@@ -58,16 +58,16 @@ def failing(tmp_path: Any, redis_url: str) -> Iterator[TestClient]:
         yield client
 
 
-@pytest.mark.parametrize("name", list(FAILURES))
-def test_every_failure_is_a_problem(failing: TestClient, name: str) -> None:
-    response = failing.get(f"/fail/{name}")
-    problem = response.json()
-    assert response.status_code == problem["status"] == FAILURES[name][1]
-    assert response.headers["content-type"] == MEDIA_TYPE
-    assert {"type", "title", "detail"} <= problem.keys()
-    assert problem["request_id"] == response.headers["x-request-id"]
-    assert "secret detail" not in response.text
-    assert (response.headers.get("retry-after") is not None) == (response.status_code == 503)
+def test_every_failure_is_a_problem(failing: TestClient) -> None:
+    for name, (_error, status) in FAILURES.items():
+        response = failing.get(f"/fail/{name}")
+        problem = response.json()
+        assert (name, response.status_code, problem["status"]) == (name, status, status)
+        assert response.headers["content-type"] == MEDIA_TYPE
+        assert {"type", "title", "detail"} <= problem.keys()
+        assert problem["request_id"] == response.headers["x-request-id"]
+        assert "secret detail" not in response.text
+        assert (response.headers.get("retry-after") is not None) == (response.status_code == 503)
 
 
 def test_fields_of_an_error_reach_the_client(failing: TestClient) -> None:

@@ -122,9 +122,10 @@ def test_a_foreign_or_invented_cursor_is_422(
         assert response.json()["type"] == "/problems/invalid-cursor"
 
 
-@pytest.mark.parametrize("limit", ["0", "101", "-1", "x", "1e2"])
-def test_a_limit_outside_1_to_100_is_422(client: TestClient, as_ada: dict[str, str], limit: str) -> None:
-    assert client.get("/v1/me/history", params={"limit": limit}, headers=as_ada).status_code == 422
+def test_a_limit_outside_1_to_100_is_422(client: TestClient, as_ada: dict[str, str]) -> None:
+    for limit in ("0", "101", "-1", "x", "1e2"):
+        answer = client.get("/v1/me/history", params={"limit": limit}, headers=as_ada)
+        assert (limit, answer.status_code) == (limit, 422)
 
 
 def test_interests_are_kept_and_move_the_reader_forward(
@@ -146,26 +147,27 @@ def test_interests_name_unknown_papers(client: TestClient, as_ada: dict[str, str
     assert response.json()["unknown_papers"] == ["nobody-knows"]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"[]",
-        b"{",
-        b'{"terms": [""]}',
-        b'{"terms": "x"}',
-        b'{"terms": ["a\\u0000"]}',
-        b'{"terms": ["\\ud800"]}',
-        b'{"terms": [1e999]}',
-        b'{"papers": [""]}',
-        b'{"papers": ["\\u0000"]}',
-        b'{"topics": []}',
-    ],
+IMPOSSIBLE = (
+    b"",
+    b"[]",
+    b"{",
+    b'{"terms": [""]}',
+    b'{"terms": "x"}',
+    b'{"terms": ["a\\u0000"]}',
+    b'{"terms": ["\\ud800"]}',
+    b'{"terms": [1e999]}',
+    b'{"papers": [""]}',
+    b'{"papers": ["\\u0000"]}',
+    b'{"topics": []}',
 )
-def test_impossible_interests_are_422(client: TestClient, as_ada: dict[str, str], body: bytes) -> None:
-    response = client.put("/v1/me/interests", content=body, headers=as_ada | {"Content-Type": "application/json"})
-    assert response.status_code == 422
-    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_impossible_interests_are_422(client: TestClient, as_ada: dict[str, str]) -> None:
+    headers = as_ada | {"Content-Type": "application/json"}
+    for body in IMPOSSIBLE:
+        response = client.put("/v1/me/interests", content=body, headers=headers)
+        assert (body, response.status_code) == (body, 422)
+        assert response.headers["content-type"] == "application/problem+json"
 
 
 def test_interests_make_the_prepared_list_a_miss(

@@ -30,7 +30,7 @@ def test_hints_to_a_dead_broker_cost_nothing() -> None:
     started = time.perf_counter()
     for user_id in range(MOST_WAITING // 2):
         hints.offer(REFRESH_FEED, user_id)
-    assert time.perf_counter() - started < 0.5
+    assert time.perf_counter() - started < 10.0  # one request to the dead broker each would take minutes
     hints.close()
 
 
@@ -48,8 +48,11 @@ def test_hints_arrive_at_the_broker(redis_url: str, monkeypatch: pytest.MonkeyPa
     hints.start()
     for user_id in range(3):
         hints.offer(REFRESH_FEED, user_id)
-    hints.close()
+    deadline = time.monotonic() + 60
     with redis.Redis.from_url(redis_url) as client:
-        assert client.llen("events") == 3
+        while client.llen("events") != 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    hints.close()
     read_settings.cache_clear()
     queue._producer.cache_clear()

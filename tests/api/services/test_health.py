@@ -64,7 +64,7 @@ def test_a_fresh_model_and_fresh_papers_are_ok(settings: Settings, db: Database)
     fill(db, daily_at=NOW - timedelta(hours=5), model_at=NOW - timedelta(hours=1))
     health = read_health(settings, db, now=NOW)
     assert health.status == "ok", health.checks
-    assert set(health.checks) == {"database", "cache", "broker", "migrations", "model", "sources"}
+    assert set(health.checks) == {"database", "cache", "broker", "migrations", "model", "encoder", "sources"}
 
 
 def test_without_a_model_requests_are_served_degraded(settings: Settings, db: Database) -> None:

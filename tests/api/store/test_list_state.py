@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from api.store.engine import Database
 from api.store.list_state import write_list_seq
@@ -46,6 +47,16 @@ def fill(database: Database, *, serving: str | None) -> None:
         session.add(User(user_id=READER, external_id="ada", created_at=NOW, last_active_at=NOW, last_seq=4, list_seq=3))
         if serving is not None:
             write_serving(session, version=serving, now=NOW)
+
+
+def wait_until_it_waits(session: Session) -> None:
+    """Wait until another transaction waits for this one."""
+    query = sa.text("SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))")
+    deadline = time.monotonic() + 60
+    while not session.execute(query).scalar_one():
+        assert time.monotonic() < deadline
+        session.execute(sa.text("SELECT pg_stat_clear_snapshot()"))
+        time.sleep(0.01)
 
 
 def list_seq(database: Database) -> int:
@@ -89,7 +100,7 @@ def test_a_refresh_waits_for_a_promotion_under_way(postgres: Database, serving: 
         write_serving(session, version="v2", now=NOW)
         expire_lists(session, since=NOW.replace(year=2027))  # the reader's change is not in sight here
         refresh.start()
-        time.sleep(0.3)
+        wait_until_it_waits(session)
         assert not noted
     refresh.join()
     assert noted == [False]
@@ -109,6 +120,6 @@ def test_a_promotion_that_comes_second_takes_back_what_was_noted(postgres: Datab
     with postgres.write() as session:
         assert write_list_seq(session, READER, seq=4, version=serving or "")
         promotion.start()
-        time.sleep(0.3)
+        wait_until_it_waits(session)
     promotion.join()
     assert list_seq(postgres) == -1

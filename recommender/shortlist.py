@@ -1,0 +1,199 @@
+"""The best of very many papers for a few readers: a rough score for all, the exact one for those that may win.
+
+A paper's score by its words is a product of what is known of it (coordinates and predicted factors, together a
+thousand numbers) with what is known of the reader, plus the product of their sparse rows. The rough score takes
+the leading directions of those numbers instead, and of the sparse rows what their coordinates hold; the papers
+with the best rough scores are scored exactly, and those with history always are. What scores are standardised by
+(mean and deviation over all papers) follows from the moments of the numbers, corrected by a fixed sample of papers.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.blend import Terms, crowd_blend, is_unknown, one_list, summed_words, without_own
+from recommender.domain import Csr, Floats, Ids, RankedList
+from recommender.scoring import EXCLUDED, standardise, top_lists
+from recommender.sparse import as_csr, columns_of, from_lists, row_sizes, rows_of
+from recommender.summary import Summary
+from recommender.tuning import Found
+from recommender.vocabulary import UNKNOWN_ROW, Vocabulary
+
+if TYPE_CHECKING:
+    from recommender.content import ContentMap
+    from recommender.hybrid import Hybrid
+
+WIDTH = 192  # directions of the rough score
+TYPICAL_READERS = 3000  # that the directions are learned from, each with one paper
+PAPERS_PER_BLOCK = 8192
+WARM_PER_BLOCK = 2048
+KEPT_PER_PLACE = 5  # papers scored exactly for each of a list, where its configured number is less
+SAMPLE = 1024  # papers by which mean and deviation are corrected
+LEAST_DEVIATION = 1e-12
+Places: TypeAlias = NDArray[np.signedinteger]
+
+
+def summarise(model: "Hybrid", content: "ContentMap") -> Summary:
+    """The summary of coordinates and predicted factors of all papers of a model with words."""
+    read = model.warm_rows if len(model.warm_rows) else np.arange(len(model.papers))
+    read = read[_strided(len(read), TYPICAL_READERS)]
+    single = from_lists(list(read[:, None]), None, len(model.papers))
+    folded = model.factors.fold_in(columns_of(single, model.warm_rows), threads=model.config.num_threads)
+    queries = _queries(model, content, summed=model.coords.take(read), folded=folded)
+
+    def known() -> Iterator[Floats]:
+        for coords, factors in zip(model.coords.parts, model.text_factors.parts, strict=True):
+            for start in range(0, len(coords), PAPERS_PER_BLOCK):
+                papers = slice(start, start + PAPERS_PER_BLOCK)
+                yield np.concatenate([coords[papers], factors[papers]], axis=1)
+
+    return Summary.fit(known, queries, width=WIDTH)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """One reader, with what no single cold paper changes; every array has one row."""
+
+    wanted: Floats  # (terms, 1) what sparse rows are multiplied by, in the ridge of the saves
+    turned: Floats  # (1, dim) what coordinates are, there
+    folded: Floats  # (1, rank)
+    query: Floats  # (1, dim + rank) what coordinates and predicted factors are multiplied by
+    sizes: NDArray[np.int64]  # (1,) of the history
+    z: Floats  # (1, warm) exact, see Found
+    raw: Floats  # (1, papers) rough, see Found
+
+
+def shortlisted(
+    model: "Hybrid", liked: Csr, terms: Terms | None, *, left_out: Csr, k: int, candidates: Ids | None
+) -> list[RankedList]:
+    """One list per reader; the model has a shortlist, hence words."""
+    if model.content is None or model.shortlist is None:
+        raise ValueError("a model without words has no shortlist")
+    readers = _readers(model, model.content, model.shortlist, liked=liked, terms=terms)
+    among = None if candidates is None else np.setdiff1d(model.papers.rows(candidates), UNKNOWN_ROW)
+    unknown = is_unknown(liked, terms)
+    count = max(model.config.shortlist_size, KEPT_PER_PLACE * k)
+    lists = []
+    for at, reader in enumerate(readers):
+        seen = rows_of(left_out, slice(at, at + 1)).indices
+        rank = _ranked if len(model.warm_rows) else _ranked_by_words
+        rows, scores = rank(model, reader, seen=seen, among=among, count=count)
+        if unknown[at]:
+            rows, scores = rows[:0], scores[:, :0]
+        lists += top_lists(scores, Vocabulary.from_rows(model.papers.ids(rows)), k=k)
+    return lists
+
+
+def _readers(
+    model: "Hybrid", content: "ContentMap", short: Summary, *, liked: Csr, terms: Terms | None
+) -> Iterator[_Reader]:
+    scaled = as_csr(liked / np.float32(model.weight_unit))
+    summed_terms, summed = summed_words(model, scaled, terms)
+    wanted = np.ascontiguousarray(summed_terms.toarray().T) / np.float32(content.noise)
+    turned = summed @ content.turn
+    history = columns_of(scaled, model.warm_rows)
+    folded = model.factors.fold_in(history, threads=model.config.num_threads)
+    z = folded[:, :0]
+    if len(model.warm_rows):
+        words = without_own(_warm_words(model, wanted, turned), history, content)
+        weight = np.float32(model.config.content_weight)
+        z = standardise(crowd_blend(model, history, folded) + weight * standardise(words))
+    queries = _queries(model, content, summed=summed, folded=folded)
+    raw, sizes = short.products(queries), row_sizes(history)
+    for at in range(liked.shape[0]):
+        one = slice(at, at + 1)
+        yield _Reader(wanted[:, one], turned[one], folded[one], queries[one], sizes[one], z[one], raw[one])
+
+
+def _warm_words(model: "Hybrid", wanted: Floats, turned: Floats) -> Floats:
+    """(readers, warm) ridge of the saves. Rows are gathered by blocks that stay in the cache of the processor."""
+    scores = np.empty((len(turned), len(model.warm_rows)), dtype=np.float32)
+    for start in range(0, len(model.warm_rows), WARM_PER_BLOCK):
+        papers = slice(start, start + WARM_PER_BLOCK)
+        rows = model.warm_rows[papers]
+        scores[:, papers] = (model.features.take(rows) @ wanted).T + turned @ model.coords.take(rows).T
+    return scores
+
+
+def _queries(model: "Hybrid", content: "ContentMap", *, summed: Floats, folded: Floats) -> Floats:
+    """(readers, dim + rank) what multiplies coordinates and predicted factors."""
+    inside = 0 if model.encoder is None else model.encoder.directions
+    of_words = summed @ content.turn
+    of_words[:, :inside] += summed[:, :inside] / np.float32(content.noise)  # for the product of the sparse rows
+    return np.concatenate([_saves_share(model) * of_words, folded], axis=1)
+
+
+def _ranked_by_words(
+    model: "Hybrid", reader: _Reader, *, seen: Places, among: Places | None, count: int
+) -> tuple[Places, Floats]:
+    """Papers kept for one reader, ascending, with their scores (1, kept), where no paper has history."""
+    kept = _best(reader.raw[0].copy(), seen=seen, among=among, count=count)
+    return kept, _exact_words(model, reader, kept, model.coords.take(kept))
+
+
+def _ranked(
+    model: "Hybrid", reader: _Reader, *, seen: Places, among: Places | None, count: int
+) -> tuple[Places, Floats]:
+    """Papers kept for one reader, ascending, with their exact scores (1, kept)."""
+    warm = model.warm_rows
+    near = Found(reader.z, reader.raw, standardise(reader.raw), reader.sizes)
+    rough = one_list(model.calibration, near, warm=warm, popularity=model.popularity[warm])[0]
+    kept = _best(rough, seen=seen, among=among, count=count)
+
+    sampled = _strided(len(model.papers), SAMPLE)
+    rows = np.union1d(kept, sampled)
+    known = np.concatenate([model.coords.take(rows), model.text_factors.take(rows)], axis=1)
+    dim = reader.turned.shape[1]
+    raw = _saves_share(model) * _exact_words(model, reader, rows, known[:, :dim]) + reader.folded @ known[:, dim:].T
+    raw_z = _standardised(model, reader, raw, known=known, sampled=np.searchsorted(rows, sampled))
+
+    place = np.minimum(np.searchsorted(warm, rows), len(warm) - 1)
+    is_warm = np.flatnonzero(warm[place] == rows)
+    found = Found(reader.z[:, place[is_warm]], raw, raw_z, reader.sizes)
+    final = one_list(model.calibration, found, warm=is_warm, popularity=model.popularity[rows[is_warm]])
+    return kept, final[:, np.searchsorted(rows, kept)]
+
+
+def _exact_words(model: "Hybrid", reader: _Reader, rows: Places, coords: Floats) -> Floats:
+    return np.asarray((model.features.take(rows) @ reader.wanted).T + reader.turned @ coords.T, dtype=np.float32)
+
+
+def _best(scores: Floats, *, seen: Places, among: Places | None, count: int) -> Places:
+    """The papers to score exactly, ascending: the best that are allowed."""
+    scores[seen] = EXCLUDED
+    rows = np.arange(len(scores)) if among is None else among
+    rows = rows[scores[rows] > EXCLUDED]
+    if len(rows) <= count:
+        return rows
+    return np.sort(rows[np.argpartition(-scores[rows], count)[:count]])
+
+
+def _standardised(model: "Hybrid", reader: _Reader, raw: Floats, *, known: Floats, sampled: Places) -> Floats:
+    """Exact scores (1, rows) in deviations from the mean of all papers.
+
+    The moments of products with `known` (rows, dim + rank) hold for all papers; what the exact scores have beside
+    them, from the sparse rows, is taken from the sample.
+    """
+    if model.shortlist is None:
+        raise ValueError("a model without words has no shortlist")
+    mean, square = model.shortlist.moments(reader.query[0])
+    true = raw[0, sampled].astype(np.float64)
+    near = (known[sampled] @ reader.query[0]).astype(np.float64)
+    mean += float((true - near).mean())
+    square += float((np.square(true) - np.square(near)).mean())
+    deviation = np.sqrt(max(square - mean**2, 0.0))
+    if deviation <= LEAST_DEVIATION:
+        return np.zeros_like(raw)
+    return np.asarray((raw - np.float32(mean)) / np.float32(deviation), dtype=np.float32)
+
+
+def _saves_share(model: "Hybrid") -> np.float32:
+    return np.float32(0 if model.content is None else model.config.content_saves_weight * model.content.scale)
+
+
+def _strided(count: int, most: int) -> Places:
+    """At most so many numbers below `count`, evenly spread."""
+    return np.unique(np.linspace(0, max(count - 1, 0), min(count, most)).astype(np.intp))

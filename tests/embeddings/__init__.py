@@ -1,0 +1,1 @@
+"""Tests with real sentence encoders, in the environment that `make embeddings` makes."""
