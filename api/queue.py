@@ -23,6 +23,7 @@ WARM_LISTS: Final = "paperfeed.warm_lists"
 REAP_RUNS: Final = "paperfeed.reap_runs"
 TRAIN_NIGHTLY: Final = "paperfeed.train_nightly"
 TRAIN_AFTER_EVENTS: Final = "paperfeed.train_after_events"
+REPAIR_MODEL: Final = "paperfeed.repair_model"
 EMBED_PAPERS: Final = "paperfeed.embed_papers"
 
 QUEUE_OF_TASK: Final = {
@@ -34,6 +35,7 @@ QUEUE_OF_TASK: Final = {
     REAP_RUNS: EVENTS_QUEUE,
     TRAIN_NIGHTLY: EVENTS_QUEUE,
     TRAIN_AFTER_EVENTS: EVENTS_QUEUE,
+    REPAIR_MODEL: EVENTS_QUEUE,
     EMBED_PAPERS: TRAIN_QUEUE,
 }
 

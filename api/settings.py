@@ -61,7 +61,9 @@ class Settings(BaseSettings):
     weight_read_minute: float = Field(0.5, ge=0, description="Confidence a minute of reading adds, up to ten minutes.")
     weight_cap: float = Field(6.0, gt=0, description="Most confidence that one reader and paper can reach.")
     half_life_days: float = Field(
-        180.0, gt=0, description="Age at which an event counts half; an unknown time counts fully."
+        180.0,
+        gt=0,
+        description="Time before a reader's latest liking at which an event counts half; an unknown time counts fully.",
     )
 
     list_size: int = Field(200, ge=20, le=1000, description="Papers in a reader's prepared list.")
@@ -131,7 +133,7 @@ class Settings(BaseSettings):
     memory_budget_mb: float = Field(
         2500.0,
         ge=1,
-        description="Megabytes for the large matrices of a fit; beyond it item weights take the most read papers only.",
+        description="Megabytes for the large matrices of a fit; item weights that need more are left out.",
     )
     keep_models: int = Field(
         3, ge=2, description="Model versions kept on disk, the serving and the previous one included."

@@ -1,13 +1,16 @@
 #!/bin/sh
 # Makes .venv-embeddings, where sentence encoders run: `deploy/embeddings.sh runtime` or `deploy/embeddings.sh dev`.
-# Everything of the lock file, then requirements/embeddings.txt with the torch that TORCH names, all by pip: only pip
-# reads the settings (an index, a folder of wheels) that lead to a CPU build. Does nothing while nothing changed.
+# Everything of the lock file, then torch, then requirements/embeddings.txt, all by pip: only pip reads the settings (an
+# index, a folder of wheels) that lead to a CPU build. Without TORCH that is the build named +cpu, on Linux, where the
+# one without a name brings several GB of CUDA along. Does nothing while nothing changed.
 set -eu
 cd "$(dirname "$0")/.."
 lock="requirements/$1.txt"
 venv=.venv-embeddings
 stamp="$venv/.installed-$1"
-torch="${TORCH:-torch==2.13.0}"
+default="torch==2.13.0"
+torch="${TORCH:-$default}"
+cpu_index="https://download.pytorch.org/whl/cpu" # of the builds named +cpu; everything else stays with pip's own index
 
 say() { printf 'paperfeed: %s\n' "$1" >&2; }
 
@@ -26,9 +29,22 @@ if ! pip install --quiet --require-hashes -r "$lock"; then
     say "the packages in $lock could not be installed: see the lines above; is the network there?"
     exit 1
 fi
-say "installing requirements/embeddings.txt and $torch (some hundred MB; a CUDA build has several GB)"
+install_torch() {
+    if [ -n "${TORCH:-}" ] || [ "$(uname -s)" != Linux ]; then
+        pip install --quiet "$torch"
+    else # where pip's settings lead to a CPU build, nobody else is asked
+        pip install --quiet --only-binary torch "$torch+cpu" 2>/dev/null ||
+            pip install --quiet --only-binary torch --extra-index-url "$cpu_index" "$torch+cpu"
+    fi
+}
+
+say "installing torch (some hundred MB) and requirements/embeddings.txt"
+if ! install_torch; then
+    say "no CPU build of torch could be installed: name one, as in make embeddings TORCH=/path/to/torch.whl or TORCH=$default"
+    exit 1
+fi
 if ! pip install --quiet "$torch" -r requirements/embeddings.txt; then
-    say "the sentence encoder could not be installed: name another build, as in make embeddings TORCH=torch==2.13.0"
+    say "the sentence encoder could not be installed: see the lines above; is the network there?"
     exit 1
 fi
 pip install --quiet --no-deps --no-build-isolation --editable . 2>/dev/null || pip install --quiet --no-deps --editable .

@@ -13,7 +13,7 @@ import numpy as np
 from recommender.text import Arrays
 
 MANIFEST = "manifest.json"
-FORMAT = 2
+FORMAT = 3
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "implicit")
 Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 

@@ -1,12 +1,14 @@
 """The scores of a hybrid for a block of readers."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender.calibration import Calibration
+from recommender.config import HybridConfig
 from recommender.content import ContentMap
 from recommender.domain import Csr, Floats, Times
 from recommender.grown import weighted_rows
@@ -19,9 +21,29 @@ if TYPE_CHECKING:
 
 TERM_WEIGHT = 1.0  # an interest in words counts as much as one save
 FEW_READERS_WEIGHT = 0.3  # of the other readers beside words, where they are too few to be calibrated
+LEAST_DEVIATION = 1e-12  # below it words know nothing about a reader
 YEAR_SECONDS = 365.25 * 86_400
 Terms: TypeAlias = Sequence[tuple[str, ...]]
 Columns: TypeAlias = slice | NDArray[np.signedinteger]
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Of the straight mix of both halves over all papers: unlike those of the curved one they follow from sums."""
+
+    mean: Floats  # (readers, 1)
+    deviation: Floats  # (readers, 1)
+
+    @property
+    def divisor(self) -> Floats:
+        """The deviation, or 1 where all papers are alike."""
+        return np.where(self.deviation > LEAST_DEVIATION, self.deviation, np.float32(1)).astype(np.float32)
+
+    def standardise(self, raw: Floats) -> Floats:
+        """Scores (readers, papers) in deviations from the mean, 0 where all papers are alike."""
+        scores = (raw - self.mean) / self.divisor
+        scores[self.deviation[:, 0] <= LEAST_DEVIATION] = 0
+        return np.asarray(scores, dtype=np.float32)
 
 
 def blended_scores(model: "Hybrid", liked: Csr, terms: Terms | None) -> Floats:
@@ -42,7 +64,7 @@ def one_list(calibration: Calibration | None, found: Found, *, warm: NDArray[np.
         scores = found.raw_z.copy()
         scores[:, warm] += np.float32(FEW_READERS_WEIGHT) * found.z
         return scores
-    scores = calibration.cold_odds(found.raw, found.raw_z)
+    scores = calibration.cold_odds(found.raw, found.raw_z, found.sizes)
     has_signal = found.sizes > 0
     odds = calibration.warm_odds(found.z, found.sizes, popularity)
     if has_signal.all():
@@ -59,16 +81,37 @@ def found_scores(model: "Hybrid", scaled: Csr, terms: Terms | None) -> Found:
     history = columns_of(scaled, model.warm_rows)
     folded = model.factors.fold_in(history, threads=config.num_threads)
     blend = crowd_blend(model, history, folded)
-    raw = _word_scores(model, scaled, terms)
+    words = _word_scores(model, scaled, terms)
     sizes = row_sizes(history)
-    if raw is None or model.content is None:
+    if words is None or model.content is None:
         return Found(standardise(blend), blend[:, :0], blend[:, :0], sizes)
     if config.content_weight:
-        blend += _share(config.content_weight, without_own(raw[:, model.warm_rows], history, model.content))
-    raw *= np.float32(config.content_saves_weight * model.content.scale)
+        blend += _share(config.content_weight, without_own(words[:, model.warm_rows], history, model.content))
+    words *= np.float32(model.content.scale)
+    likely = np.empty_like(words)
     for papers, factors in model.text_factors.spans():
-        raw[:, papers] += folded @ factors.T
-    return Found(standardise(blend), raw, standardise(raw), sizes)
+        likely[:, papers] = folded @ factors.T
+    straight = np.float32(config.content_saves_weight) * words + likely
+    moments = Moments(straight.mean(axis=1, keepdims=True), straight.std(axis=1, keepdims=True))
+    raw = straight if model.calibration is None else curved(words, likely, moments=moments, config=config)
+    return Found(standardise(blend), raw, moments.standardise(raw), sizes)
+
+
+def curved(saves: Floats, likely: Floats, *, moments: Moments, config: HybridConfig) -> Floats:
+    """(readers, papers) mix of the ridge of the saves and of the ALS scores that words predict.
+
+    The surer the saves are of a paper, the more they count: they alone know what a reader is after exactly, and
+    factors know better what else may do. So the head of a list follows the saves and its tail the factors. With too
+    few readers for any odds, lists keep to the straight mix: there is nothing that factors could know.
+    """
+    sure = np.maximum(saves, 0)
+    mix = np.float32(config.content_both_weight) * np.maximum(likely, 0)
+    mix += np.float32(config.content_square_weight) * sure
+    mix *= sure
+    mix /= moments.divisor
+    mix += np.float32(config.content_plain_weight) * saves
+    mix += likely
+    return np.asarray(mix, dtype=np.float32)
 
 
 def crowd_blend(model: "Hybrid", history: Csr, folded: Floats) -> Floats:

@@ -17,7 +17,7 @@ class HybridConfig:
     item_l2_per_reader: float = 1.0
     item_text_weight: float = 3.0  # how loudly words speak in the item weights
     item_text_dim: int = 400  # leading text directions that take part in the item weights
-    memory_budget_mb: float = 2500.0  # above it item weights are learned for the most read papers only
+    memory_budget_mb: float = 2500.0  # above it there are no item weights
     work_budget_gflop: float = 8_000.0  # of dense flops; above it parts shrink as budget.py says,
     work_ratio: float = 1.5  # or above so many times what bare ALS would take, where that is more
     item_weight: float = 1.5  # shares of the blend for papers with history; 0 leaves a part out
@@ -34,7 +34,10 @@ class HybridConfig:
     sentence_kernel: float = 20.0  # and vectors of a sentence encoder, where papers have them
     content_saves_l2: float = 4.0  # ridge penalties, in units of the kernel of a paper with itself
     content_als_l2: float = 0.8
-    content_saves_weight: float = 0.8  # of the ridge of the saves, where that of the ALS scores weighs 1
+    content_saves_weight: float = 0.8  # of the ridge of the saves, where that of the ALS scores weighs 1;
+    content_plain_weight: float = 0.1  # of the same in the curved mix of blend.py,
+    content_square_weight: float = 0.12  # of its square there, and of its product with the ALS half,
+    content_both_weight: float = 0.1  # in deviations of the straight mix
     tuning_readers: int = 1000  # the calibration of the one list is learned on so many readers; 0 never
     tuning_least_pairs: int = 20_000
     tuning_most_pairs: int = 1_000_000

@@ -34,14 +34,11 @@ def crowd_lists(model: "Hybrid", liked: Csr, *, left_out: Csr, k: int) -> list[R
     folded = model.factors.fold_in(history, threads=config.num_threads)
     scores = _factor_scores(folded, model.factors.item_factors, weight=config.als_weight)
     if model.items is not None:
-        part = model.items.head_scores(history)
-        part *= np.float32(config.item_weight) / _deviations(part, columns=scores.shape[1])
-        if part.shape == scores.shape:
-            scores += part
-        else:
-            scores[:, model.items.head] += part
+        part = model.items.scores(history)
+        part *= np.float32(config.item_weight) / _deviations(part)
+        scores += part
     mean = scores.mean(axis=1, keepdims=True)
-    deviation = np.sqrt(_variances(scores, columns=scores.shape[1]))[:, None]
+    deviation = np.sqrt(_variances(scores))[:, None]
     scores[row_sizes(history) == 0] = EXCLUDED
     seen = columns_of(left_out, model.warm_rows)
     exclude_entries(scores, seen, slice(0, seen.shape[0]))
@@ -60,13 +57,14 @@ def _factor_scores(folded: Floats, item_factors: Floats, *, weight: float) -> Fl
     return np.asarray(scaled.astype(np.float32) @ item_factors.T, dtype=np.float32)
 
 
-def _deviations(part: Floats, *, columns: int) -> Floats:
-    """(readers, 1) of scores that are 0 in the columns they do not have; infinite where they are all alike."""
-    deviation = np.sqrt(_variances(part, columns=columns))[:, None]
+def _deviations(part: Floats) -> Floats:
+    """(readers, 1) of scores; infinite where they are all alike."""
+    deviation = np.sqrt(_variances(part))[:, None]
     return np.where(deviation > LEAST_DEVIATION, deviation, np.float32(np.inf)).astype(np.float32)
 
 
-def _variances(scores: Floats, *, columns: int) -> Floats:
+def _variances(scores: Floats) -> Floats:
+    columns = scores.shape[1]
     mean = scores.sum(axis=1, dtype=np.float32) / np.float32(columns)
     squares = np.einsum("ij,ij->i", scores, scores) / np.float32(columns)
     return np.asarray(np.maximum(squares - mean * mean, 0), dtype=np.float32)

@@ -26,7 +26,7 @@ class WeightConfig:
     read_per_minute: float = 0.5
     read_cap: float = 2.0
     seed_paper: float = 2.0  # a paper named as an interest, without an event
-    half_life_days: float = 365.0
+    half_life_days: float = 365.0  # of a liking before the same reader's latest one
     cap: float = 5.0  # the most one pair can weigh, whatever happened how often
 
     def to_json(self) -> dict[str, float]:
@@ -103,9 +103,11 @@ def build_dataset(interactions: Interactions, texts: PaperTexts, *, now: float, 
     """The dataset of a log; papers are those of the log and of the texts together."""
     users = Vocabulary.build(interactions.user_ids)
     papers = _union(texts.paper_ids, interactions.paper_ids)
-    keys = users.rows(interactions.user_ids).astype(np.int64) * max(len(papers), 1)
+    readers = users.rows(interactions.user_ids)
+    keys = readers.astype(np.int64) * max(len(papers), 1)
     keys += papers.rows(interactions.paper_ids)
-    pairs = _weigh(keys, interactions, now=now, weights=weights)
+    decay = _decay(interactions, readers, now=now, weights=weights)
+    pairs = _weigh(keys, interactions, decay, weights=weights)
     shape = (len(users), len(papers))
     liked = pairs.weights > 0
     return Dataset(
@@ -130,7 +132,8 @@ def build_profile(
     seeds = np.asarray([] if seed_papers is None else seed_papers)
     papers = _union(interactions.paper_ids, seeds)
     keys = papers.rows(interactions.paper_ids).astype(np.int64)
-    pairs = _weigh(keys, interactions, now=now, weights=weights)
+    decay = _decay(interactions, np.zeros(len(interactions), np.int32), now=now, weights=weights)
+    pairs = _weigh(keys, interactions, decay, weights=weights)
     confidence = np.zeros(len(papers), dtype=np.float32)
     confidence[papers.rows(seeds)] = weights.seed_paper
     liked = pairs.weights > 0
@@ -141,13 +144,12 @@ def build_profile(
     return Profile(papers.ids(rows), confidence[rows], papers.ids(disliked), tuple(terms))
 
 
-def _weigh(keys: NDArray[np.int64], events: Interactions, *, now: float, weights: WeightConfig) -> _Pairs:
-    """The state of each pair after its whole history."""
+def _weigh(keys: NDArray[np.int64], events: Interactions, decay: Times, *, weights: WeightConfig) -> _Pairs:
+    """The state of each pair after its whole history; `decay` is the share of its weight that each event has left."""
     order = _history_order(keys, events.occurred_at)
-    keys, kinds = keys[order], events.kinds[order]
+    keys, kinds, decay = keys[order], events.kinds[order], decay[order]
     times, values = events.occurred_at[order], events.values[order]
     pairs, pair_of = np.unique(keys, return_inverse=True)
-    decay = _decay(times, now=now, half_life_days=weights.half_life_days)
     count = len(pairs)
 
     saved, saved_at = _switch(kinds, pair_of, count, on=EventKind.SAVE, off=EventKind.UNSAVE)
@@ -211,10 +213,26 @@ def _latest(times: Times, pair_of: NDArray[np.intp], count: int) -> Times:
     return np.where(np.isinf(latest), np.nan, latest)
 
 
-def _decay(times: Times, *, now: float, half_life_days: float) -> Times:
-    """1 for now, the future and unknown times; a half after each half-life."""
-    age_days = np.maximum(now - times, 0.0) / SECONDS_PER_DAY
-    return np.where(np.isnan(times), 1.0, np.exp2(-np.nan_to_num(age_days) / half_life_days))
+def _decay(events: Interactions, readers: Rows, *, now: float, weights: WeightConfig) -> Times:
+    """1 for a reader's latest liking, the future and unknown times; a half for each half-life before that liking.
+
+    Age counts from the reader and not from now: a log holds readers of many years, and what somebody liked lately,
+    whenever that was, is what they like. Against now, a confidence of 20 years ago would be a millionth of one of
+    today, and ranking, which weighs readers side by side, would know the last year's readers alone.
+    """
+    times = np.minimum(events.occurred_at, now)  # NaN stays NaN
+    counts = ~np.isnan(times) & _is_liking(weights)[events.kinds]
+    latest = _latest(times[counts], readers[counts].astype(np.intp), int(readers.max(initial=-1)) + 1)
+    age_days = np.maximum(latest[readers] - times, 0.0) / SECONDS_PER_DAY
+    return np.where(np.isnan(age_days), 1.0, np.exp2(-np.nan_to_num(age_days) / weights.half_life_days))
+
+
+def _is_liking(weights: WeightConfig) -> NDArray[np.bool_]:
+    """(kinds,) which events add confidence; looking at a list again makes no liking older."""
+    adds = np.zeros(len(EventKind), dtype=bool)
+    adds[[EventKind.SAVE, EventKind.UPVOTE, EventKind.CLICK]] = weights.save > 0, weights.upvote > 0, weights.click > 0
+    adds[EventKind.IMPRESSION], adds[EventKind.READ] = weights.impression > 0, weights.read_per_minute > 0
+    return adds
 
 
 def _matrix(keys: NDArray[np.int64], data: Floats, shape: tuple[int, int]) -> Csr:

@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from recommender import crowd, hybrid_artifact, hybrid_fit, hybrid_text, tuning
+from recommender import crowd, factor_shortlist, hybrid_artifact, hybrid_fit, hybrid_text, tuning
 from recommender.als import AlsFactors
 from recommender.blend import Terms, blended_scores, found_scores, is_unknown
 from recommender.calibration import Calibration
@@ -32,6 +32,8 @@ from recommender.threads import blas_threads
 from recommender.vocabulary import UNKNOWN_ROW, Vocabulary
 
 __all__ = ["Hybrid", "HybridConfig"]
+
+SIMILAR_PER_BLOCK = 4096  # papers compared at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Hybrid:
         """The model of a dataset; the same seed gives the same bits on the same machine."""
         report = progress or _silent
         report("text", 0.0)
-        corpus = hybrid_fit.fit_corpus(dataset.texts, config, seed=seed)
+        corpus = hybrid_fit.fit_corpus(dataset, config, seed=seed)
         model = cls._fit(dataset, corpus, config, seed=seed, report=lambda stage, done: report(stage, 0.2 + 0.5 * done))
         if model.content is not None and tuning.is_worth_it(dataset.user_items, config):
             model = model._tuned(dataset, corpus, seed=seed, report=lambda stage, done: report(stage, 0.7 + 0.3 * done))
@@ -140,10 +142,11 @@ class Hybrid:
         rows = self.papers.rows(paper_ids)
         known = rows != UNKNOWN_ROW
         scores = np.full((len(rows), len(self.papers)), EXCLUDED, dtype=np.float32)
-        if known.any():
-            asked = hybrid_text.evidence(self, rows[known])
-            scores[known] = asked @ hybrid_text.evidence(self, np.arange(len(self.papers), dtype=np.int32)).T
-            scores[np.flatnonzero(known), rows[known]] = EXCLUDED
+        asked = hybrid_text.evidence(self, rows[known])
+        for start in range(0, len(self.papers) * bool(known.any()), SIMILAR_PER_BLOCK):
+            block = np.arange(start, min(start + SIMILAR_PER_BLOCK, len(self.papers)), dtype=np.int32)
+            scores[known, start : start + len(block)] = asked @ hybrid_text.evidence(self, block).T
+        scores[np.flatnonzero(known), rows[known]] = EXCLUDED
         return top_lists(scores, self.papers, k=k)
 
     def explain(self, profile: Profile, paper_ids: Ids) -> Explanation:
@@ -169,13 +172,16 @@ class Hybrid:
         features, coords = hybrid_text.paper_parts(self, fresh)
         none = np.zeros((len(fresh), self.text_factors.shape[1]), np.float32)
         factors = none if self.content is None else self.content.factors(features, coords)
+        wider = self.shortlist
+        if wider is not None and self.content is not None:
+            wider = wider.extended(coords, factors)
         extended = replace(
             self,
             papers=self.papers.extend(fresh.paper_ids),
             features=self.features.extended(features),
             coords=self.coords.extended(coords),
             text_factors=self.text_factors.extended(factors),
-            shortlist=None if self.shortlist is None else self.shortlist.extended(coords, factors),
+            shortlist=wider,
             popularity=np.concatenate([self.popularity, np.zeros(len(fresh), np.float32)]),
             published_at=np.concatenate([self.published_at, fresh.published_at]),
         )
@@ -242,16 +248,24 @@ class Hybrid:
                 warm_rows=inner.warm_rows,
                 popularity=inner.popularity,
                 readers=self.config.tuning_readers,
+                arrival=tuning.arrival(dataset),
             )
         return self if learned is None else replace(self, calibration=learned)
 
     def _shortlisted(
         self, liked: Csr, terms: Terms | None, *, left_out: Csr, k: int, candidates: Ids | None
     ) -> list[RankedList]:
-        return shortlisted(self, liked, terms, left_out=left_out, k=k, candidates=candidates)
+        if self.content is not None:
+            return shortlisted(self, liked, terms, left_out=left_out, k=k, candidates=candidates)
+        lists = None if candidates is not None else factor_shortlist.shortlisted(self, liked, left_out=left_out, k=k)
+        if lists is None:
+            return self._lists(liked, terms, left_out=left_out, k=k, candidates=candidates)
+        return lists
 
     def _with_shortlist(self) -> Self:
         """The same model with a summary of its papers where there are many."""
+        if self.shortlist is None and factor_shortlist.is_worth_it(self):
+            return replace(self, shortlist=factor_shortlist.summarise(self))
         if self.shortlist is not None or self.content is None or len(self.papers) < self.config.shortlist_papers:
             return self
         return replace(self, shortlist=summarise(self, self.content))

@@ -12,7 +12,7 @@ from recommender.calibration import Calibration
 from recommender.config import HybridConfig
 from recommender.content import ContentMap, Rarity, Weights, coords_of, sentence_coords
 from recommender.dataset import Dataset
-from recommender.domain import Csr, Floats, PaperTexts, Rows, Times, Vectors
+from recommender.domain import Csr, Floats, Rows, Times, Vectors
 from recommender.grown import Grown
 from recommender.items import ItemWeights
 from recommender.neighbours import Neighbours
@@ -57,6 +57,7 @@ class Corpus:
     features: Csr  # (papers, terms)
     coords: Floats  # (papers, dim) of the kernel, see content.py
     directions: Floats  # (papers, item_text_dim) of length 1, readers made of words in the item weights
+    notes: tuple[str, ...] = ()  # what large data gave up
 
     def select(self, rows: Rows) -> "Corpus":
         """The same of some papers."""
@@ -71,14 +72,14 @@ def fit_parts(dataset: Dataset, corpus: Corpus, config: HybridConfig, *, seed: i
     warm_rows = np.flatnonzero(popularity).astype(np.int32)
     unit = float(np.median(user_items.data)) if user_items.nnz else 1.0
     history = as_csr(columns_of(user_items, warm_rows) / np.float32(unit))
-    allowed = budget.allowance(history, config, dim=corpus.directions.shape[1])
+    allowed = _allowance(user_items, history, corpus, config)
     config = replace(config, rank=allowed.rank, neighbour_readers=allowed.has_neighbours * config.neighbour_readers)
     notes += allowed.notes
     report("factors", 0.0)
     factors = _fit_factors(history, config, seed=seed, notes=notes)
     report("item weights", 0.25)
     with blas_threads(config.num_threads):
-        items = _fit_items(history, corpus.directions[warm_rows], config, most=allowed.item_papers)
+        items = _fit_items(history, corpus.directions[warm_rows], config) if allowed.has_items else None
         report("words", 0.9)
         rarity = Rarity.of(popularity[warm_rows], readers=history.shape[0])
         content = _fit_content(corpus, factors, warm_rows, rarity=rarity, config=config)
@@ -110,9 +111,14 @@ def fit_parts(dataset: Dataset, corpus: Corpus, config: HybridConfig, *, seed: i
     )
 
 
-def fit_corpus(texts: PaperTexts, config: HybridConfig, *, seed: int) -> Corpus:
+def fit_corpus(dataset: Dataset, config: HybridConfig, *, seed: int) -> Corpus:
     """What is written about all papers; without an encoder where there are next to no words."""
-    words = _fit_words(texts.joined(), config, seed=seed)
+    texts = dataset.texts
+    thin = budget.thin_words(dataset.user_items, texts, config)
+    words = _fit_words(texts.joined(), thin, seed=seed)
+    if words.encoder is not None and thin != config:
+        kept = f"{thin.content_dim} directions of words and {thin.gram_dim} of letter groups"
+        words = replace(words, notes=(f"{kept}: more would pass the budget of work",))
     if texts.vectors is None:
         return words
     sentences = sentence_coords(checked_vectors(texts.vectors, len(texts)), kernel_weights(config))
@@ -166,7 +172,7 @@ def inner_config(config: HybridConfig) -> HybridConfig:
 
 def _notes_on_text(corpus: Corpus) -> list[str]:
     if corpus.encoder is not None:
-        return []
+        return list(corpus.notes)
     if corpus.coords.shape[1]:
         return ["no words to speak of: papers are known by their sentence vectors"]
     return ["no text to speak of: papers are ranked by interactions alone"]
@@ -198,8 +204,17 @@ def _fit_factors(history: Csr, config: HybridConfig, *, seed: int, notes: list[s
     )
 
 
-def _fit_items(history: Csr, directions: Floats, config: HybridConfig, *, most: int) -> ItemWeights | None:
-    if history.nnz == 0 or config.item_weight == 0 or most == 0:
+def _allowance(user_items: Csr, history: Csr, corpus: Corpus, config: HybridConfig) -> budget.Allowance:
+    """What the parts may cost; `history` is `user_items` without papers that nobody has."""
+    words, (readers, papers) = 0.0, user_items.shape
+    if corpus.coords.shape[1]:
+        words = readers * papers * budget.WORD_ENTRY
+        words += budget.word_work(user_items, terms=corpus.features.nnz, width=corpus.coords.shape[1])
+    return budget.allowance(history, config, dim=corpus.directions.shape[1], words=words)
+
+
+def _fit_items(history: Csr, directions: Floats, config: HybridConfig) -> ItemWeights | None:
+    if history.nnz == 0:
         return None
     return ItemWeights.fit(
         history,
@@ -207,8 +222,7 @@ def _fit_items(history: Csr, directions: Floats, config: HybridConfig, *, most: 
         l2=config.item_l2,
         l2_per_reader=config.item_l2_per_reader,
         text_weight=config.item_text_weight,
-        budget_mb=config.memory_budget_mb,
-        most=most,
+        threads=config.num_threads,
     )
 
 

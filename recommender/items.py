@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from os import cpu_count
 from typing import Self
 
 import numpy as np
@@ -18,10 +17,12 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from recommender.domain import Csr, Floats
-from recommender.sparse import as_csr, columns_of, product, rows_of
+from recommender.sparse import as_csr, product, rows_of
 from recommender.text import Arrays
+from recommender.threads import workers
 
 PAPERS_PER_BLOCK = 1024
+ROWS_AT_ONCE = 32  # of packed weights, which stay in the cache
 PANEL = 256  # columns that are summed at a time: their rows stay in the cache
 INVERSE_BYTES = 12  # per entry of the matrix that is inverted: three float32 copies live at the same time
 HALF_BYTES = 8  # per entry of the product that the dual form keeps beside it
@@ -33,79 +34,58 @@ ROWS_PER_UNPACKING = 2  # rows read by the readers, in units of all rows, from w
 
 @dataclass(frozen=True, slots=True)
 class ItemWeights:
-    """Weights between papers with history; those beyond the memory budget have none."""
+    """Weights between all papers with history: with some left out, those sink, and none at all rank better."""
 
-    weights: NDArray[np.float16]  # (head, head) row: paper in the history, column: paper scored; times SCALE
-    head: NDArray[np.int32]  # (head,) ascending columns of the history that take part
-    panels: tuple[Floats, ...] = ()  # (head, PANEL) each: the same at their true size, where many readers are scored
+    weights: NDArray[np.float16]  # (warm, warm) row: paper in the history, column: paper scored; times SCALE
+    panels: tuple[Floats, ...] = ()  # (warm, PANEL) each: the same at their true size, where many readers are scored
 
     @classmethod
     def fit(
-        cls,
-        history: Csr,
-        directions: Floats,
-        *,
-        l2: float,
-        l2_per_reader: float,
-        text_weight: float,
-        budget_mb: float,
-        most: int = 0,
+        cls, history: Csr, directions: Floats, *, l2: float, l2_per_reader: float, text_weight: float, threads: int = 0
     ) -> Self:
-        """Weights from (readers, warm) confidence and (warm, dim) unit text vectors.
-
-        Head rule: when the dense matrices would pass the budget, or the papers are more than `most` (0: any number),
-        only those with most readers take part.
-        """
-        fitting = largest_head(history.shape, directions.shape[1], budget_mb=budget_mb)
-        head = most_read(history, min(fitting, most) if most else fitting)
-        inner = columns_of(history, head)
-        penalty = l2 + l2_per_reader * np.asarray(inner.sum(axis=0), dtype=np.float32).ravel()
-        pseudo = np.ascontiguousarray(text_weight * directions[head].T, dtype=np.float32)
-        blocks = _dual_blocks if is_dual(inner.shape[0], len(pseudo), len(head)) else _primal_blocks
-        weights = np.empty((len(head), len(head)), dtype=np.float16)
+        """Weights from (readers, warm) confidence and (warm, dim) unit text vectors; see `fit_bytes` for the memory."""
+        readers, papers = history.shape
+        penalty = l2 + l2_per_reader * np.asarray(history.sum(axis=0), dtype=np.float32).ravel()
+        pseudo = np.ascontiguousarray(text_weight * directions.T, dtype=np.float32)
+        if is_dual(readers, len(pseudo), papers):
+            blocks = _dual_blocks(history, pseudo, penalty)
+        else:
+            blocks = _primal_blocks(history, pseudo, penalty, threads=threads)
+        weights = np.empty((papers, papers), dtype=np.float16)
         start = 0
-        for block in blocks(inner, pseudo, penalty):
+        for block in blocks:
             weights[:, start : start + len(block)] = (SCALE * block).T
             start += len(block)
-        return cls(weights, head)
+        return cls(weights)
 
     def scores(self, history: Csr) -> Floats:
         """(readers, warm) float32 summed weights of what each reader has."""
-        of_head = self.head_scores(history)
-        if len(self.head) == history.shape[1]:
-            return of_head
         out = np.zeros(history.shape, dtype=np.float32)
-        out[:, self.head] = of_head
-        return out
-
-    def head_scores(self, history: Csr) -> Floats:
-        """(readers, head) the same for the papers that take part."""
-        inner = columns_of(history, self.head)
-        out = np.zeros((inner.shape[0], len(self.head)), dtype=np.float32)
         if self.panels:
-            for start, panel in zip(range(0, len(self.head), PANEL), self.panels, strict=True):
-                out[:, start : start + PANEL] = inner @ panel
+            for start, panel in zip(range(0, len(self.weights), PANEL), self.panels, strict=True):
+                out[:, start : start + PANEL] = history @ panel
         else:
-            for reader, (start, end) in enumerate(pairwise(inner.indptr.tolist())):
-                rows = unpacked(self.weights[inner.indices[start:end]])
-                np.dot(inner.data[start:end], rows, out=out[reader])
+            for reader, (start, end) in enumerate(pairwise(history.indptr.tolist())):
+                for first in range(start, end, ROWS_AT_ONCE):
+                    some = slice(first, min(first + ROWS_AT_ONCE, end))
+                    out[reader] += history.data[some] @ unpacked(self.weights[history.indices[some]])
         return out
 
     def for_many(self, history: Csr, *, budget_mb: float) -> Self:
         """The weights unpacked, where that pays for this many readers and fits the budget; else as they are."""
-        head = len(self.head)
-        if history.nnz < ROWS_PER_UNPACKING * head or 4 * head * head > budget_mb * MEGABYTE:
+        papers = len(self.weights)
+        if history.nnz < ROWS_PER_UNPACKING * papers or 4 * papers**2 > budget_mb * MEGABYTE:
             return self
-        return replace(self, panels=tuple(unpacked(self.weights[:, at : at + PANEL]) for at in range(0, head, PANEL)))
+        return replace(self, panels=tuple(unpacked(self.weights[:, at : at + PANEL]) for at in range(0, papers, PANEL)))
 
     def to_arrays(self) -> Arrays:
         """Everything needed to rebuild the weights."""
-        return {"items_weights": self.weights, "items_head": self.head}
+        return {"items_weights": self.weights}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
         """The weights of `to_arrays`."""
-        return cls(arrays["items_weights"].view(np.float16), arrays["items_head"].view(np.int32))
+        return cls(arrays["items_weights"].view(np.float16))
 
 
 def unpacked(weights: NDArray[np.float16]) -> Floats:
@@ -118,36 +98,17 @@ def unpacked(weights: NDArray[np.float16]) -> Floats:
     return floats
 
 
-def is_dual(readers: int, dim: int, head: int) -> bool:
+def is_dual(readers: int, dim: int, papers: int) -> bool:
     """True where the square of readers and directions is smaller than that of papers."""
-    return readers + dim < head
+    return readers + dim < papers
 
 
-def largest_head(shape: tuple[int, ...], dim: int, *, budget_mb: float) -> int:
-    """How many of the papers of (readers, papers) can take part within the budget."""
-    readers, papers = shape
-    low, high = 0, papers
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fit_bytes(readers, dim, middle) <= budget_mb * MEGABYTE else (low, middle - 1)
-    return low
-
-
-def fit_bytes(readers: int, dim: int, head: int) -> float:
-    """Bytes of the dense matrices that a fit with so many papers needs at the same time."""
-    if not is_dual(readers, dim, head):
-        return (INVERSE_BYTES + WEIGHT_BYTES) * head**2
+def fit_bytes(readers: int, dim: int, papers: int) -> float:
+    """Bytes of the dense matrices that a fit needs at the same time."""
+    if not is_dual(readers, dim, papers):
+        return float(INVERSE_BYTES + WEIGHT_BYTES) * papers**2
     side = readers + dim
-    return INVERSE_BYTES * side**2 + HALF_BYTES * side * head + WEIGHT_BYTES * head**2
-
-
-def most_read(history: Csr, count: int) -> NDArray[np.int32]:
-    """(at most count,) ascending columns with most readers."""
-    papers = history.shape[1]
-    if papers <= count:
-        return np.arange(papers, dtype=np.int32)
-    counts = np.bincount(history.indices, minlength=papers)
-    return np.sort(np.argsort(-counts, kind="stable")[:count]).astype(np.int32)
+    return float(INVERSE_BYTES) * side**2 + HALF_BYTES * side * papers + WEIGHT_BYTES * papers**2
 
 
 def _dual_blocks(history: Csr, pseudo: Floats, penalty: Floats) -> Iterator[Floats]:
@@ -207,7 +168,7 @@ def _own_products(turned: Csr, pseudo: Floats, half: Floats) -> Floats:
     return np.asarray(sparse + dense, dtype=np.float32)
 
 
-def _primal_blocks(history: Csr, pseudo: Floats, penalty: Floats) -> Iterator[Floats]:
+def _primal_blocks(history: Csr, pseudo: Floats, penalty: Floats, *, threads: int) -> Iterator[Floats]:
     """Weights, one row per scored paper, when papers are fewer than readers."""
     gram = pseudo.T @ pseudo
     transposed = as_csr(history.T)
@@ -216,7 +177,7 @@ def _primal_blocks(history: Csr, pseudo: Floats, penalty: Floats) -> Iterator[Fl
         papers = slice(start, start + PAPERS_PER_BLOCK // 4)
         gram[papers] += product(rows_of(transposed, papers), history).toarray()
 
-    with ThreadPoolExecutor(cpu_count()) as pool:
+    with ThreadPoolExecutor(workers(threads)) as pool:
         list(pool.map(add, range(0, len(penalty), PAPERS_PER_BLOCK // 4)))
     gram[np.diag_indices_from(gram)] += penalty
     inverse = _inverse(gram)

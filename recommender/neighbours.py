@@ -11,6 +11,7 @@ from recommender.sparse import as_csr, csr_of, product
 from recommender.text import Arrays
 
 NEAREST = 100
+FEW = 8  # readers that are compared one by one
 SHARPNESS = 1.5  # exponent of the similarity
 SAME_HISTORY = 0.9999  # a reader with the same papers, oneself for one, has nothing to add
 
@@ -32,7 +33,11 @@ class Neighbours:
 
     def scores(self, history: Csr) -> Floats:
         """(readers, warm) float32 summed similarity of the nearest readers who have each paper."""
-        alike = product(_weighted(history, self.rarity), as_csr(self.histories.T)).toarray()
+        asked = _weighted(history, self.rarity)
+        if history.shape[0] <= FEW:  # the other way every entry of all histories is sorted by paper first
+            alike = np.ascontiguousarray((self.histories @ asked.toarray().T).T)
+        else:
+            alike = product(asked, as_csr(self.histories.T)).toarray()
         alike[alike > SAME_HISTORY] = 0
         if alike.shape[1] > NEAREST:
             border = np.partition(alike, -NEAREST, axis=1)[:, -NEAREST, None]

@@ -3,8 +3,9 @@
 A paper's score by its words is a product of what is known of it (coordinates and predicted factors, together a
 thousand numbers) with what is known of the reader, plus the product of their sparse rows. The rough score takes
 the leading directions of those numbers instead, and of the sparse rows what their coordinates hold; the papers
-with the best rough scores are scored exactly, and those with history always are. What scores are standardised by
-(mean and deviation over all papers) follows from the moments of the numbers, corrected by a fixed sample of papers.
+with the best rough scores are scored exactly, and those with history always are. The rough score is straight, the
+exact one curved (blend.py). What scores are standardised by (mean and deviation of the straight mix over all papers)
+follows from the moments of the numbers, corrected by a fixed sample of papers.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,16 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.blend import Terms, crowd_blend, is_unknown, one_list, summed_words, without_own
+from recommender.blend import (
+    Moments,
+    Terms,
+    crowd_blend,
+    curved,
+    is_unknown,
+    one_list,
+    summed_words,
+    without_own,
+)
 from recommender.domain import Csr, Floats, Ids, RankedList
 from recommender.scoring import EXCLUDED, standardise, top_lists
 from recommender.sparse import as_csr, columns_of, from_lists, row_sizes, rows_of
@@ -29,10 +39,8 @@ if TYPE_CHECKING:
 WIDTH = 192  # directions of the rough score
 TYPICAL_READERS = 3000  # that the directions are learned from, each with one paper
 PAPERS_PER_BLOCK = 8192
-WARM_PER_BLOCK = 2048
 KEPT_PER_PLACE = 5  # papers scored exactly for each of a list, where its configured number is less
 SAMPLE = 1024  # papers by which mean and deviation are corrected
-LEAST_DEVIATION = 1e-12
 Places: TypeAlias = NDArray[np.signedinteger]
 
 
@@ -109,13 +117,10 @@ def _readers(
 
 
 def _warm_words(model: "Hybrid", wanted: Floats, turned: Floats) -> Floats:
-    """(readers, warm) ridge of the saves. Rows are gathered by blocks that stay in the cache of the processor."""
-    scores = np.empty((len(turned), len(model.warm_rows)), dtype=np.float32)
-    for start in range(0, len(model.warm_rows), WARM_PER_BLOCK):
-        papers = slice(start, start + WARM_PER_BLOCK)
-        rows = model.warm_rows[papers]
-        scores[:, papers] = (model.features.take(rows) @ wanted).T + turned @ model.coords.take(rows).T
-    return scores
+    """(readers, warm) ridge of the saves."""
+    scores = model.features.times(wanted, rows=model.warm_rows)
+    scores += model.coords.times(np.ascontiguousarray(turned.T), rows=model.warm_rows)
+    return np.ascontiguousarray(scores.T)
 
 
 def _queries(model: "Hybrid", content: "ContentMap", *, summed: Floats, folded: Floats) -> Floats:
@@ -131,7 +136,7 @@ def _ranked_by_words(
 ) -> tuple[Places, Floats]:
     """Papers kept for one reader, ascending, with their scores (1, kept), where no paper has history."""
     kept = _best(reader.raw[0].copy(), seen=seen, among=among, count=count)
-    return kept, _exact_words(model, reader, kept, model.coords.take(kept))
+    return kept, _exact_words(model, reader, kept)[0]
 
 
 def _ranked(
@@ -145,25 +150,34 @@ def _ranked(
 
     sampled = _strided(len(model.papers), SAMPLE)
     rows = np.union1d(kept, sampled)
-    known = np.concatenate([model.coords.take(rows), model.text_factors.take(rows)], axis=1)
-    dim = reader.turned.shape[1]
-    raw = _saves_share(model) * _exact_words(model, reader, rows, known[:, :dim]) + reader.folded @ known[:, dim:].T
-    raw_z = _standardised(model, reader, raw, known=known, sampled=np.searchsorted(rows, sampled))
+    words, dense = _exact_words(model, reader, rows)
+    likely = model.text_factors.times(np.ascontiguousarray(reader.folded.T), rows=rows).T
+    straight = _saves_share(model) * words + likely
+    at = np.searchsorted(rows, sampled)
+    moments = _moments(model, reader, straight[:, at], known=(dense + likely)[:, at])
+    raw = straight
+    if model.calibration is not None:
+        raw = curved(_scale(model) * words, likely, moments=moments, config=model.config)
 
     place = np.minimum(np.searchsorted(warm, rows), len(warm) - 1)
     is_warm = np.flatnonzero(warm[place] == rows)
-    found = Found(reader.z[:, place[is_warm]], raw, raw_z, reader.sizes)
+    found = Found(reader.z[:, place[is_warm]], raw, moments.standardise(raw), reader.sizes)
     final = one_list(model.calibration, found, warm=is_warm, popularity=model.popularity[rows[is_warm]])
     return kept, final[:, np.searchsorted(rows, kept)]
 
 
-def _exact_words(model: "Hybrid", reader: _Reader, rows: Places, coords: Floats) -> Floats:
-    return np.asarray((model.features.take(rows) @ reader.wanted).T + reader.turned @ coords.T, dtype=np.float32)
+def _exact_words(model: "Hybrid", reader: _Reader, rows: Places) -> tuple[Floats, Floats]:
+    """(1, rows) the ridge of the saves, and what the query knows of its share."""
+    dim = reader.turned.shape[1]
+    of_coords = model.coords.times(np.stack([reader.turned[0], reader.query[0, :dim]], axis=1), rows=rows).T
+    return model.features.times(reader.wanted, rows=rows).T + of_coords[:1], of_coords[1:]
 
 
 def _best(scores: Floats, *, seen: Places, among: Places | None, count: int) -> Places:
     """The papers to score exactly, ascending: the best that are allowed."""
     scores[seen] = EXCLUDED
+    if among is None and len(scores) > count + len(seen):  # nothing that is excluded can be among the best
+        return np.sort(np.argpartition(scores, len(scores) - count)[-count:])
     rows = np.arange(len(scores)) if among is None else among
     rows = rows[scores[rows] > EXCLUDED]
     if len(rows) <= count:
@@ -171,27 +185,28 @@ def _best(scores: Floats, *, seen: Places, among: Places | None, count: int) -> 
     return np.sort(rows[np.argpartition(-scores[rows], count)[:count]])
 
 
-def _standardised(model: "Hybrid", reader: _Reader, raw: Floats, *, known: Floats, sampled: Places) -> Floats:
-    """Exact scores (1, rows) in deviations from the mean of all papers.
+def _moments(model: "Hybrid", reader: _Reader, straight: Floats, *, known: Floats) -> Moments:
+    """Of the straight mix over all papers; both arrays (1, sample) are of the fixed sample.
 
-    The moments of products with `known` (rows, dim + rank) hold for all papers; what the exact scores have beside
-    them, from the sparse rows, is taken from the sample.
+    The moments of what is `known` by the query hold for all papers; what the exact scores have beside it, from the
+    sparse rows, is taken from the sample.
     """
     if model.shortlist is None:
         raise ValueError("a model without words has no shortlist")
     mean, square = model.shortlist.moments(reader.query[0])
-    true = raw[0, sampled].astype(np.float64)
-    near = (known[sampled] @ reader.query[0]).astype(np.float64)
+    true, near = straight[0].astype(np.float64), known[0].astype(np.float64)
     mean += float((true - near).mean())
     square += float((np.square(true) - np.square(near)).mean())
     deviation = np.sqrt(max(square - mean**2, 0.0))
-    if deviation <= LEAST_DEVIATION:
-        return np.zeros_like(raw)
-    return np.asarray((raw - np.float32(mean)) / np.float32(deviation), dtype=np.float32)
+    return Moments(np.array([[mean]], dtype=np.float32), np.array([[deviation]], dtype=np.float32))
 
 
 def _saves_share(model: "Hybrid") -> np.float32:
-    return np.float32(0 if model.content is None else model.config.content_saves_weight * model.content.scale)
+    return np.float32(model.config.content_saves_weight) * _scale(model)
+
+
+def _scale(model: "Hybrid") -> np.float32:
+    return np.float32(0 if model.content is None else model.content.scale)
 
 
 def _strided(count: int, most: int) -> Places:

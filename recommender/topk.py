@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from os import cpu_count
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender.domain import Csr, Floats
-from recommender.threads import blas_threads
+from recommender.threads import blas_threads, workers
 
 EXCLUDED = np.float32(-np.inf)
 NO_COLUMN = -1
@@ -58,7 +57,7 @@ def factor_lists(
 
     Blocks in order of readers; a few of them, one for each thread, are all that is in memory.
     """
-    workers = threads or cpu_count() or 1
+    count = workers(threads)
     turned = np.ascontiguousarray(papers.T)
     starts = range(0, len(readers), READERS_PER_BLOCK)
 
@@ -70,11 +69,11 @@ def factor_lists(
         exclude_entries(scores, seen, block)
         return block, best_columns(scores, k=k)
 
-    buffers = [np.empty((READERS_PER_BLOCK, len(papers)), np.float32) for _ in range(workers)]
-    with ThreadPoolExecutor(workers) as pool:
-        for first in range(0, len(starts), workers):
+    buffers = [np.empty((READERS_PER_BLOCK, len(papers)), np.float32) for _ in range(count)]
+    with ThreadPoolExecutor(count) as pool:
+        for first in range(0, len(starts), count):
             with blas_threads(1):
-                found = list(pool.map(ranked, starts[first : first + workers], buffers))
+                found = list(pool.map(ranked, starts[first : first + count], buffers))
             yield from found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+CPU_TORCH = "--only-binary torch torch==2.13.0+cpu"
 OLD_PYTHON = '#!/bin/sh\n[ "$1" = -V ] && echo "Python 3.9.2" && exit 0\nexit 1\n'
 
 
@@ -106,12 +107,37 @@ def test_the_sentence_encoder_is_installed_by_pip_with_the_torch_that_is_named(c
     asked = (checkout / "asked.txt").read_text().splitlines()
     installs = [line.split("install --quiet ")[1] for line in asked if "install --quiet" in line]
     last = "-r requirements/embeddings.txt"
+    first = [line for line in installs if "torch" in line and last not in line]
+    assert first == ["torch==2.9.9", "./torch-2.8.0.whl", CPU_TORCH if sys.platform == "linux" else "torch==2.13.0"]
     assert [line for line in installs if last in line] == [
         f"torch==2.9.9 {last}",
         f"./torch-2.8.0.whl {last}",
         f"torch==2.13.0 {last}",
     ]
     assert installs.count("--require-hashes -r requirements/runtime.txt") == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch has no CUDA build")
+def test_a_cuda_build_of_torch_is_never_taken_by_accident(checkout: Path) -> None:
+    python = checkout / ".venv-embeddings" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "$*" >> asked.txt\ncase "$*" in *torch*) exit 1 ;; esac\n')
+    python.chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if name != "TORCH"}
+    run = subprocess.run(
+        ["sh", "deploy/embeddings.sh", "runtime"],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert "make embeddings TORCH=" in run.stderr
+    asked = [line for line in (checkout / "asked.txt").read_text().splitlines() if "torch" in line]
+    assert len(asked) == 2  # where pip's settings lead, then the index of CPU builds
+    assert all(line.endswith("torch==2.13.0+cpu") for line in asked)
+    assert "--extra-index-url https://download.pytorch.org/whl/cpu" in asked[1]
 
 
 def test_neither_the_installation_nor_the_core_tests_ask_for_a_sentence_encoder() -> None:

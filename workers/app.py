@@ -15,6 +15,7 @@ from api.queue import (
     QUEUE_OF_TASK,
     REAP_RUNS,
     REFRESH_TRENDING,
+    REPAIR_MODEL,
     SWEEP_FEEDS,
     TRAIN_AFTER_EVENTS,
     TRAIN_NIGHTLY,
@@ -39,6 +40,7 @@ TRENDING_SECONDS: Final = 15.0
 REAP_SECONDS: Final = 10.0
 COUNT_EVENTS_SECONDS: Final = 60.0
 EMBED_SECONDS: Final = 60.0
+REPAIR_SECONDS: Final = 60.0
 
 
 def longest_task_seconds(settings: Settings) -> int:
@@ -86,6 +88,7 @@ def build_schedule(settings: Settings) -> dict[str, dict[str, object]]:
         REFRESH_TRENDING: TRENDING_SECONDS,
         REAP_RUNS: REAP_SECONDS,
         TRAIN_AFTER_EVENTS: COUNT_EVENTS_SECONDS,
+        REPAIR_MODEL: REPAIR_SECONDS,
     }
     if settings.sentence_encoder:
         seconds[EMBED_PAPERS] = EMBED_SECONDS

@@ -9,7 +9,7 @@ from api.runtime.owner import is_dead_owner
 from api.services import training
 from api.settings import read_settings
 from api.store.servers import read_queue_lengths
-from recommender.artifact import ArtifactError
+from recommender.artifact import ArtifactError, read_manifest
 from workers.app import longest_task_seconds, task
 from workers.processes import runtime
 from workers.runner import run_training as run_to_its_end
@@ -77,6 +77,25 @@ def train_after_events() -> None:
             session, threshold=held.settings.train_after_events, now=datetime.now(UTC)
         )
     _hint(run_id)
+
+
+@task(queue.REPAIR_MODEL)
+def repair_model() -> None:
+    """Queue a run when nobody can read the promoted model."""
+    held = runtime()
+    with held.db.write() as session:
+        run_id = training.request_repair_run(session, is_readable=_is_readable, now=datetime.now(UTC))
+    if run_id is not None:
+        log.warning("the promoted model cannot be read, a new one is made", extra={"run_id": run_id})
+    _hint(run_id)
+
+
+def _is_readable(version: str) -> bool:
+    try:
+        read_manifest(runtime().settings.models_dir / version)
+    except ArtifactError:
+        return False
+    return True
 
 
 def _hint(run_id: int | None) -> None:

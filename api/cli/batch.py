@@ -65,6 +65,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True), required=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same lists.")
 @click.option("--encoder", metavar="NAME", default="words", show_default=True, help="Sentence encoder beside words.")
+@click.option(
+    "--memory-budget-mb",
+    type=click.FloatRange(min=1),
+    default=HybridConfig().memory_budget_mb,
+    show_default=True,
+    help="Without item weights where they would take more.",
+)
 @click.option("--policy", is_flag=True, help="Re-rank as the settings of the service say.")
 def command(
     *,
@@ -76,6 +83,7 @@ def command(
     out: Path,
     seed: int,
     encoder: str,
+    memory_budget_mb: float,
     policy: bool,
 ) -> None:
     """Fit on files and write one ranked list per reader as JSON lines."""
@@ -91,17 +99,26 @@ def command(
             progress.stop()
             click.echo(f"batch-recommend: {error}", err=True)
             sys.exit(EXIT_UNUSABLE_INPUT)
-    figures = _run(read, out, k=k, seed=seed, plan=plan, bars=bars)
+    config = HybridConfig(memory_budget_mb=memory_budget_mb)
+    try:
+        figures = _run(read, out, config, k=k, seed=seed, plan=plan, bars=bars)
+    except BrokenPipeError:  # whoever reads the lists has enough: click ends quietly
+        raise
+    except OSError as error:
+        click.echo(f"batch-recommend: {out}: cannot be written: {error.strerror}", err=True)
+        sys.exit(1)
     click.echo(orjson.dumps(figures).decode(), err=True)
 
 
-def _run(read: _Input, out: Path, *, k: int, seed: int, plan: Plan | None, bars: _Bars) -> dict[str, object]:
+def _run(
+    read: _Input, out: Path, config: HybridConfig, *, k: int, seed: int, plan: Plan | None, bars: _Bars
+) -> dict[str, object]:
     """Fit, rank, write; the figures of the last line."""
     started = time.perf_counter()
     fitting = bars.start("fit", 1.0)
     model = Hybrid.fit(
         read.dataset,
-        HybridConfig(),
+        config,
         seed=seed,
         progress=lambda stage, done: bars.progress.update(fitting, completed=done, description=f"fit: {stage}"),
     )

@@ -24,6 +24,8 @@ from recommender.hybrid import HybridConfig
 from recommender.slices import MEANINGS, NothingToMeasureError, slices_named
 
 EXIT_UNUSABLE_INPUT: Final = 2
+LARGEST_SEED: Final = 2**32 - 1  # what every library takes
+LONGEST_LIST: Final = 1000  # nobody reads on, and memory grows with it
 STDOUT: Final = Path("-")
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _OUT = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
@@ -40,8 +42,16 @@ _OUT = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
 @click.option("--config", type=_FILE, help="JSON with tunables of the hybrid; those not named keep their default.")
 @click.option("--encoder", metavar="NAME", help="Sentence encoder beside words, for files; the service names its own.")
 @click.option("--readers", type=click.IntRange(min=1), help="Ask at most so many readers per slice.")
-@click.option("-k", "--k", "k", type=click.IntRange(min=1), default=20, show_default=True, help="Length of a list.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the fits and the intervals.")
+@click.option(
+    "-k", "--k", "k", type=click.IntRange(1, LONGEST_LIST), default=20, show_default=True, help="Length of a list."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, LARGEST_SEED),
+    default=0,
+    show_default=True,
+    help="Of the split, the fits and the intervals.",
+)
 @click.option("--json", "json_out", type=_OUT, help="Save the figures; `-` for standard output.")
 @click.option("--plot", type=_FILE, help="Draw the figures, FILE.png or FILE.svg.")
 @click.option("--compare", nargs=2, metavar="A B", help="Compare two saved results, FILE.json or FILE.json:MODEL.")
@@ -220,6 +230,11 @@ def _one_line_errors() -> Iterator[None]:
         yield
     except (EvaluationError, NothingToMeasureError, TableError) as error:
         _refuse(str(error))
+    except BrokenPipeError:  # whoever reads the figures has enough: click ends quietly
+        raise
+    except OSError as error:  # the disk is full, or a folder went away during the fit
+        click.echo(f"evaluate: {error.filename or 'the output'}: cannot be written: {error.strerror}", err=True)
+        sys.exit(1)
 
 
 def _refuse(message: str) -> NoReturn:

@@ -15,6 +15,7 @@ from api.store.vectors import MissingText
 log = logging.getLogger(__name__)
 
 TEXTS_PER_WRITE: Final = 256  # some hundred kB in one transaction of a few milliseconds
+MARKS_PER_WRITE: Final = 2_000  # papers of an older version: some ten milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ def embed_missing(
     """
     with db.read() as session:
         check_dim(encoder, stored=vectors.stored_dim(session, encoder.name))
+    _mark_texts(db)
     until = None if seconds is None else time.monotonic() + seconds
     papers, before = 0, None
     while True:
@@ -66,6 +68,14 @@ def check_dim(encoder: TextEncoder, *, stored: int | None) -> None:
             f"gives vectors of dimension {encoder.dim}, those stored under this name have {stored}",
             remedy=f"forget those with `paperfeed embed --forget {encoder.name}`, or use another name",
         )
+
+
+def _mark_texts(db: Database) -> None:
+    """Give papers of an older version their fingerprints, so that a vector their text has already is found."""
+    marked = 1
+    while marked:
+        with db.write() as session:
+            marked = vectors.record_text_hashes(session, limit=MARKS_PER_WRITE)
 
 
 def _encoded(encoder: TextEncoder, missing: list[MissingText]) -> tuple[list[str], Half]:

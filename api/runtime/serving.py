@@ -161,7 +161,8 @@ class ServingModel:
     def _report(self, error: Exception) -> None:
         failure = f"{type(error).__name__}: {error}"
         if failure != self._last_failure:
-            log.warning("model not followed, the last good one keeps answering", extra={"error": failure})
+            meanwhile = "trending and latest papers" if self._current is None else "the last good one keeps answering"
+            log.warning("the promoted model cannot be used", extra={"meanwhile": meanwhile, "error": failure})
         self._last_failure = failure
 
 

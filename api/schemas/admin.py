@@ -82,7 +82,7 @@ class RunOut(BaseModel):
     state: RunState
     stage: Stage | None = Field(description="What it does now, or did last.")
     progress: float = Field(ge=0, le=1, description="Of the stage.")
-    trigger: str = Field(description="admin, nightly, events, command or first_start.")
+    trigger: str = Field(description="admin, nightly, events, command, first_start or repair.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -31,6 +31,7 @@ Progress: TypeAlias = Callable[[str, float], None]
 Json: TypeAlias = dict[str, Any]
 FORMAT: Final = "paperfeed-evaluation"
 VERSION: Final = 1
+LARGEST_TUNABLE: Final = 10**9
 
 
 class EvaluationError(Exception):
@@ -168,11 +169,22 @@ def read_config(path: Path) -> HybridConfig:
         stored = orjson.loads(path.read_bytes())
         if not isinstance(stored, dict):
             raise EvaluationError(f"{path}: a configuration is a JSON object of tunables")
-        return HybridConfig.from_json(stored)
+        config = HybridConfig.from_json(stored)
+        _check_range(config)
+        return config
     except OSError as error:
         raise EvaluationError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise EvaluationError(f"{path}: {error}") from error
+
+
+def _check_range(config: HybridConfig) -> None:
+    """Raise ValueError where a tunable has no meaning: what may be left out may be 0, everything else is more."""
+    for name, value in config.to_json().items():
+        may_be_zero = name.endswith(("_weight", "_kernel", "_readers", "_per_reader")) or name == "num_threads"
+        if not 0 <= value <= LARGEST_TUNABLE or (value == 0 and not may_be_zero):
+            least = "from 0" if may_be_zero else "more than 0"
+            raise ValueError(f"tunable {name} must be {least} and at most {LARGEST_TUNABLE:,}, not {value}")
 
 
 def _document(evidence: Evidence, question: Question, protocol: Protocol, found: dict[str, Contestant]) -> Json:

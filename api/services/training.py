@@ -8,11 +8,11 @@ from typing import Any, Final, Literal
 from sqlalchemy.orm import Session
 
 from api.errors import Conflict, NotFound
-from api.store import events, papers, runs
+from api.store import events, papers, registry, runs
 from api.store.runs import Lease, ReaderRange
 from api.store.tables import TrainingRun
 
-Trigger = Literal["admin", "nightly", "events", "command", "first_start"]
+Trigger = Literal["admin", "nightly", "events", "command", "first_start", "repair"]
 Outcome = Literal["succeeded", "rejected", "failed", "cancelled"]
 
 LEAST_PAUSE: Final = timedelta(hours=1)  # between two runs that nobody asked for by hand
@@ -175,6 +175,21 @@ def request_run_after_events(session: Session, *, threshold: int, now: datetime)
     if events.count_events_since(session, runs.newest_trained_event_pk(session), api_only=True) < threshold:
         return None
     run, is_new = request_run(session, trigger="events", now=now)
+    return run.run_id if is_new else None
+
+
+def request_repair_run(session: Session, *, is_readable: Callable[[str], bool], now: datetime) -> int | None:
+    """Queue a run when the promoted model cannot be read, at most hourly; return its id.
+
+    So it is after an upgrade that writes models another way, or when a model's files were lost.
+    """
+    serving = registry.read_serving(session)
+    if serving is None or is_readable(serving.version):
+        return None
+    newest = runs.load_newest_run(session)
+    if newest is not None and (newest.active or (newest.trigger == "repair" and now - newest.created_at < LEAST_PAUSE)):
+        return None
+    run, is_new = request_run(session, trigger="repair", now=now)
     return run.run_id if is_new else None
 
 

@@ -1,6 +1,7 @@
 """Interaction tables and paper files of the batch commands: lines in, arrays with dense codes out."""
 
 import csv
+import math
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from recommender.domain import EventKind, Interactions, PaperTexts
 REQUIRED: Final = ("user_id", "paper_id")
 OPTIONAL: Final = ("kind", "occurred_at", "value")
 LINES_PER_REPORT: Final = 10_000
+LATEST_TIME: Final = 253_402_300_799.0  # epoch seconds at the end of the year 9999
 KINDS: Final = {kind.name.lower(): int(kind) for kind in EventKind}
 Report = Callable[[int], None]
 
@@ -87,7 +89,7 @@ def read_interactions(path: Path, users: Codes, papers: Codes, *, report: Report
             user_id, paper_id, kind, occurred_at, value = row
             kinds.append(_kind(kind))
             times.append(parse_time(occurred_at))
-            values.append(float(value) if value else float("nan"))
+            values.append(_value(value))
         except ValueError as error:
             raise TableError(path, str(error), line=number) from error
         user_codes.append(users.code(user_id))
@@ -101,10 +103,26 @@ def read_interactions(path: Path, users: Codes, papers: Codes, *, report: Report
     )
 
 
+def _value(text: str | None) -> float:
+    value = float(text) if text else float("nan")
+    if math.isinf(value):
+        raise ValueError(f"{text!r} is no value")
+    return value
+
+
 def read_names(path: Path) -> list[str]:
     """The ids of a text file, one per line, each once, in file order."""
-    names = [line.decode() for _, line in _lines(path, _unheard)]
+    try:
+        names = [line.decode() for _, line in _lines(path, _unheard)]
+    except UnicodeDecodeError as error:
+        raise TableError(path, "is not UTF-8") from error
     return list(dict.fromkeys(names))
+
+
+def _epoch_seconds(seconds: float) -> float:
+    if abs(seconds) > LATEST_TIME:
+        raise ValueError(f"{seconds:g} is no time: epoch seconds end with the year 9999")
+    return seconds
 
 
 def parse_time(text: object) -> float:
@@ -112,13 +130,15 @@ def parse_time(text: object) -> float:
     if text is None or text == "":
         return float("nan")
     if isinstance(text, int | float) and not isinstance(text, bool):
-        return float(text)
+        return _epoch_seconds(float(text))
     if not isinstance(text, str):
         raise ValueError(f"{text!r} is no time")
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
         pass
+    else:
+        return _epoch_seconds(seconds)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -12,7 +12,7 @@ from api.store.engine import Database
 log = logging.getLogger(__name__)
 
 MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
-HEAD: Final = "0001"  # newest revision; named here so that a process that only asks need not load alembic
+HEAD: Final = "0002"  # newest revision; named here so that a process that only asks need not load alembic
 UPGRADE_LOCK: Final = 5_071_944_318  # any number that nobody else locks in the same PostgreSQL database
 
 _VERSION: Final = sa.table("alembic_version", sa.column("version_num", sa.String))  # kept by alembic
@@ -30,14 +30,15 @@ def upgrade(db: Database) -> bool:
         if not db.is_sqlite:  # SQLite's write transaction is the lock already
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(UPGRADE_LOCK)))
         before = current_revision(connection)
-        _run_revisions(connection)
+        run_revisions(connection, to=HEAD)
         changed = current_revision(connection) != before
     if changed:
         log.info("database upgraded", extra={"from": before, "to": HEAD})
     return changed
 
 
-def _run_revisions(connection: sa.Connection) -> None:
+def run_revisions(connection: sa.Connection, *, to: str) -> None:
+    """Run the missing revisions up to this one in the caller's transaction."""
     from alembic import command
     from alembic.config import Config
     from alembic.util.exc import CommandError
@@ -48,7 +49,7 @@ def _run_revisions(connection: sa.Connection) -> None:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, HEAD)
+        command.upgrade(config, to)
     except CommandError as error:  # the only way to get here: the database names a revision nobody here knows
         raise Unavailable("the tables are of a newer version: install that version of paperfeed") from error
 

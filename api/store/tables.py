@@ -93,7 +93,8 @@ class Paper(Base):
     source: Mapped[str] = mapped_column(sa.String(40))
     is_demo: Mapped[bool] = mapped_column(default=False)
     content_hash: Mapped[str] = mapped_column(sa.String(64))  # of all fields above: unchanged rows are not written
-    text_hash: Mapped[str] = mapped_column(sa.String(TEXT_HASH_LENGTH), default=_text_hash)  # of title and summary
+    # Of title and summary; None for papers of older versions until vectors are made.
+    text_hash: Mapped[str | None] = mapped_column(sa.String(TEXT_HASH_LENGTH), default=_text_hash)
     # Place in "latest": daily_at, else published_at, else created_at; never in the future.
     listed_at: Mapped[datetime] = mapped_column(default=_listed_at)
     created_at: Mapped[datetime]
@@ -218,7 +219,7 @@ class TrainingRun(Base):
     active: Mapped[int | None] = mapped_column(
         sa.SmallInteger(), unique=True
     )  # 1 while queued or running: at most one row
-    trigger: Mapped[str] = mapped_column(sa.String(20))  # admin, nightly, events, command, first_start
+    trigger: Mapped[str] = mapped_column(sa.String(20))  # services/training.py lists them
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

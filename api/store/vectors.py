@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from api.sentences import sentence_text
+from api.sentences import sentence_text, text_hash
 from api.store.papers import load_texts
 from api.store.tables import Paper, PaperVector
 from api.store.upsert import insert_into
@@ -44,15 +44,30 @@ class Coverage:
         return self.with_vector / self.papers if self.papers else 1.0
 
 
+def record_text_hashes(session: Session, *, limit: int) -> int:
+    """Give some papers of older versions the fingerprints they lack, and return how many: 0 once all have one."""
+    query = sa.select(Paper.paper_id, Paper.title, Paper.summary).where(Paper.text_hash.is_(None)).limit(limit)
+    found = session.execute(query).all()
+    if found:
+        change = sa.update(Paper).where(Paper.paper_id == sa.bindparam("row")).values(text_hash=sa.bindparam("mark"))
+        marks = [{"row": row.paper_id, "mark": text_hash(sentence_text(row.title, row.summary))} for row in found]
+        session.connection().execute(change, marks)
+    return len(found)
+
+
 def find_missing(
     session: Session, encoder: str, *, before_paper_id: int | None = None, limit: int
 ) -> list[MissingText]:
-    """Return papers without a vector of this encoder, newest first, among those with a lower id if one is given."""
+    """Return papers without a vector of this encoder, newest first, among those with a lower id if one is given.
+
+    A paper without a fingerprint (see `record_text_hashes`) gets it here, not in the table.
+    """
     query = sa.select(Paper.paper_id, Paper.text_hash, Paper.title, Paper.summary).where(~_has_vector(encoder))
     if before_paper_id is not None:
         query = query.where(Paper.paper_id < before_paper_id)
     rows = session.execute(query.order_by(Paper.paper_id.desc()).limit(limit))
-    return [MissingText(row.paper_id, row.text_hash, sentence_text(row.title, row.summary)) for row in rows]
+    texts = ((row.paper_id, row.text_hash, sentence_text(row.title, row.summary)) for row in rows)
+    return [MissingText(paper_id, mark or text_hash(text), text) for paper_id, mark, text in texts]
 
 
 def record_vectors(session: Session, encoder: str, *, hashes: Sequence[str], vectors: Half) -> None:

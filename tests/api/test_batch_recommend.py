@@ -202,3 +202,21 @@ def test_an_output_that_cannot_be_written_ends_with_2_before_the_fit(tmp_path: P
     result = CliRunner().invoke(command, [str(tmp_path / part) if "." in part else part for part in arguments])
     assert result.exit_code == 2
     assert "nowhere/L.jsonl: cannot be written" in result.stderr
+
+
+def test_a_disk_that_is_full_after_the_fit_is_one_line(files: tuple[Path, Path]) -> None:
+    interactions, papers = files
+    arguments = ["--interactions", str(interactions), "--papers", str(papers), "--out", "/dev/full"]
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 1
+    assert "/dev/full: cannot be written: No space left on device" in result.stderr.splitlines()[-1]
+
+
+def test_a_smaller_budget_of_memory_leaves_item_weights_out_and_says_so(tmp_path: Path) -> None:
+    large = plant(readers=300, papers=400, saves_per_reader=10).interactions
+    rows = zip(large.user_ids.tolist(), large.paper_ids.tolist(), strict=True)
+    interactions, papers = tmp_path / "I.csv", tmp_path / "P.jsonl"
+    interactions.write_text("\n".join(["user_id,paper_id", *(f"{user},{paper}" for user, paper in rows), ""]))
+    papers.write_text("".join(json.dumps({"id": str(paper)}) + "\n" for paper in np.unique(large.paper_ids).tolist()))
+    assert "budget of memory" not in run((interactions, papers)).stderr
+    assert "budget of memory" in run((interactions, papers), "--memory-budget-mb", "1").stderr

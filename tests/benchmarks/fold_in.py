@@ -18,6 +18,7 @@ import numpy as np
 import psutil
 from threadpoolctl import threadpool_limits
 
+from recommender import factor_shortlist
 from recommender.als import AlsFactors
 from recommender.baselines import als_config
 from recommender.dataset import Profile
@@ -99,7 +100,8 @@ def alone(model: Hybrid, rank: int) -> Hybrid:
     factors = AlsFactors.of(np.ascontiguousarray(model.text_factors.whole()[:, :rank]), l2=60.0, alpha=40.0)
     rows = np.arange(len(model.papers), dtype=np.int32)
     nothing = {"items": None, "neighbours": None, "content": None, "shortlist": None}
-    return replace(model, factors=factors, warm_rows=rows, config=als_config(model.config), **nothing)  # type: ignore[arg-type]
+    plain = replace(model, factors=factors, warm_rows=rows, config=als_config(model.config), **nothing)  # type: ignore[arg-type]
+    return replace(plain, shortlist=factor_shortlist.summarise(plain)) if factor_shortlist.is_worth_it(plain) else plain
 
 
 def lists_of(model: Hybrid, readers: Sequence[Profile]) -> list[RankedList]:
@@ -115,10 +117,12 @@ def overlap(exact: Sequence[RankedList], found: Sequence[RankedList], k: int) ->
 
 def of_readers(model: Hybrid) -> list[str]:
     """A line per kind of model and length of history."""
-    exact = replace(model, shortlist=None)
+    exact, factors = replace(model, shortlist=None), alone(model, model.text_factors.shape[1])
+    plain = replace(factors, shortlist=None)
     kinds = {
         f"factors alone, {FACTORS}": alone(model, FACTORS),
-        f"factors alone, {model.text_factors.shape[1]}": alone(model, model.text_factors.shape[1]),
+        f"factors alone, {factors.factors.rank}, all papers exactly": plain,
+        f"factors alone, {factors.factors.rank}": factors,
         "hybrid, all papers exactly": exact,
         "hybrid, two stages": model,
     }
@@ -128,9 +132,10 @@ def of_readers(model: Hybrid) -> list[str]:
         for name, kind in kinds.items():
             calls = [lambda kind=kind, reader=reader: kind.recommend([reader], k=LENGTH) for reader in readers]
             lines.append(f"| {name} | {history} saves | {Cost.of(calls)} |")
-        truth, found = lists_of(exact, readers), lists_of(model, readers)
-        shared = " | ".join(f"first {k}: {100 * overlap(truth, found, k):.1f}%" for k in (SHALLOW, LENGTH))
-        lines.append(f"| the same papers in both, {history} saves | {shared} | | |")
+        for name, truth, found in (("hybrid", exact, model), ("factors", plain, factors)):
+            lists = lists_of(truth, readers), lists_of(found, readers)
+            shared = " | ".join(f"first {k}: {100 * overlap(*lists, k):.1f}%" for k in (SHALLOW, LENGTH))
+            lines.append(f"| the same papers in two stages, {name}, {history} saves | {shared} | | |")
     return lines
 
 

@@ -1,12 +1,20 @@
 """From events to confidence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import coo_array
 
+from recommender.baselines import AlsOnly
+from recommender.config import HybridConfig
 from recommender.dataset import WeightConfig, build_dataset, build_profile
 from recommender.domain import EventKind, Interactions, PaperTexts
+from recommender.evaluation import list_rows
+from recommender.metrics import hits_of, ndcg_at_k
+from recommender.sparse import as_csr, row_sizes
 from tests.planted import DAY, NOW, plant
 from tests.recommender.kit import WEIGHTS, events_of, log_of
 
@@ -25,8 +33,26 @@ def test_a_save_of_today_has_its_full_weight() -> None:
     assert weight(log_of((1, 7, EventKind.SAVE, NOW, NONE))) == pytest.approx(3.0)
 
 
-def test_a_save_halves_with_each_half_life() -> None:
-    assert weight(log_of((1, 7, EventKind.SAVE, NOW - 20 * DAY, NONE))) == pytest.approx(0.75)
+def test_a_save_halves_with_each_half_life_before_the_readers_latest() -> None:
+    latest = (1, 8, EventKind.SAVE, NOW, NONE)
+    assert weight(log_of((1, 7, EventKind.SAVE, NOW - 20 * DAY, NONE), latest)) == pytest.approx(0.75)
+
+
+def test_a_reader_who_was_away_for_years_comes_back_to_what_they_left() -> None:
+    log = log_of((1, 7, EventKind.SAVE, NOW, NONE), (1, 8, EventKind.SAVE, NOW - 10 * DAY, NONE))
+    profile = build_profile(log, now=NOW + 20 * 365 * DAY, weights=PLAIN)
+    assert profile.weights.tolist() == pytest.approx([3.0, 1.5])
+
+
+def test_looking_at_the_feed_again_makes_no_liking_older() -> None:
+    seen = (1, 9, EventKind.IMPRESSION, NOW, NONE)
+    assert weight(log_of((1, 7, EventKind.SAVE, NOW - 20 * DAY, NONE), seen)) == pytest.approx(3.0)
+
+
+def test_a_reader_is_as_old_as_their_own_events_alone() -> None:
+    log = log_of((1, 7, EventKind.SAVE, NOW - 900 * DAY, NONE), (2, 7, EventKind.SAVE, NOW, NONE))
+    dataset = build_dataset(log, NO_TEXTS, now=NOW, weights=PLAIN)
+    assert dataset.user_items.data.tolist() == pytest.approx([3.0, 3.0])
 
 
 def test_an_unknown_time_does_not_decay() -> None:
@@ -35,6 +61,8 @@ def test_an_unknown_time_does_not_decay() -> None:
 
 def test_a_time_in_the_future_does_not_grow() -> None:
     assert weight(log_of((1, 7, EventKind.SAVE, NOW + 100 * DAY, NONE))) == pytest.approx(3.0)
+    ahead = (1, 8, EventKind.SAVE, NOW + 100 * DAY, NONE)
+    assert weight(log_of((1, 7, EventKind.SAVE, NOW, NONE), ahead)) == pytest.approx(3.0)
 
 
 def test_repeated_events_of_a_kind_count_once() -> None:
@@ -93,6 +121,31 @@ def test_an_impression_says_nothing_by_default() -> None:
     assert weight(log_of((1, 7, EventKind.IMPRESSION, NOW, NONE))) == 0.0
 
 
+def test_twenty_years_of_log_rank_about_as_the_same_log_without_times() -> None:
+    world = plant(readers=300, papers=600, topics=40, saves_per_reader=12, untouched_share=0.0)
+    random = np.random.default_rng(0)
+    is_hidden = random.random(len(world.interactions)) < 0.25
+    started = random.uniform(0, 20 * 365 * DAY, len(world.reader_ids) + 1)[world.interactions.user_ids]
+    times = NOW - started + random.uniform(0, 60 * DAY, len(is_hidden))
+    hidden = world.interactions.select(is_hidden)
+    found = []
+    for occurred_at in (times, np.full_like(times, np.nan)):
+        log = replace(world.interactions, occurred_at=occurred_at).select(~is_hidden)
+        dataset = build_dataset(log, NO_TEXTS, now=NOW, weights=WEIGHTS)
+        model = AlsOnly.fit(dataset, HybridConfig(rank=8, epochs=6, num_threads=1), seed=0)
+        lists = [ranked for block in model.recommend_users(dataset.user_items, k=10) for ranked in block]
+        asked = dataset.users.rows(hidden.user_ids), dataset.papers.rows(hidden.paper_ids)
+        known = (asked[0] >= 0) & (asked[1] >= 0)
+        ones = np.ones(int(known.sum()), dtype=np.float32)
+        held_out = as_csr(coo_array((ones, (asked[0][known], asked[1][known])), shape=dataset.user_items.shape))
+        counts = row_sizes(held_out)
+        ndcg = ndcg_at_k(hits_of(list_rows(lists, dataset.papers, k=10), held_out), counts, k=10)
+        found.append(float(ndcg[counts > 0].mean()))
+    timed, timeless = found
+    assert timeless > 0.3
+    assert timed > 0.95 * timeless
+
+
 def test_seed_papers_are_liked_unless_disliked() -> None:
     log = log_of((1, 7, EventKind.DISMISS, NOW, NONE), (1, 8, EventKind.SAVE, NOW, NONE))
     profile = build_profile(log, now=NOW, weights=PLAIN, seed_papers=np.array([7, 8, 9]), terms=["graphs"])
@@ -102,7 +155,7 @@ def test_seed_papers_are_liked_unless_disliked() -> None:
 
 
 kinds = st.sampled_from(list(EventKind))
-times = st.one_of(st.just(NONE), st.floats(NOW - 100 * DAY, NOW + DAY))
+times = st.one_of(st.just(NONE), st.floats(NOW - 7000 * DAY, NOW + DAY))
 events = st.tuples(st.integers(1, 4), st.integers(1, 5), kinds, times, st.sampled_from([NONE, 30.0, 500.0]))
 
 

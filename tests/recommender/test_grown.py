@@ -76,3 +76,22 @@ def test_the_shorter_value_is_unchanged() -> None:
     longer = short.extended(dense(2, start=50))
     assert len(short) == 6
     assert np.array_equal(longer.take(np.arange(6)), short.whole())
+
+
+@given(sizes, st.data())
+def test_products_with_chosen_rows_are_those_of_the_whole(counts: list[int], data: st.DataObject) -> None:
+    rows, sparse, whole = grown(counts)
+    asked = np.array(data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=12)), dtype=np.int64)
+    weights = np.array([[1, -2], [0, 3], [5, 0.5]], dtype=np.float32)
+    assert np.allclose(rows.times(weights, rows=asked), whole[asked] @ weights)
+    assert np.allclose(sparse.times(weights, rows=asked), whole[asked] @ weights)
+
+
+def test_products_of_scattered_and_of_neighbouring_rows_agree_over_many_blocks() -> None:
+    whole = np.random.default_rng(0).standard_normal((40_000, WIDTH), dtype=np.float32)
+    rows, sparse = Grown.of(whole), Grown.of(as_csr(csr_array(whole)))
+    weights = np.array([[1], [-2], [3]], dtype=np.float32)
+    scattered, near = np.arange(0, 40_000, 7), np.arange(100, 9_000)
+    for asked in (scattered, near, np.random.default_rng(1).permutation(near)):
+        assert np.allclose(rows.times(weights, rows=asked), whole[asked] @ weights, atol=1e-5)
+        assert np.allclose(sparse.times(weights, rows=asked), whole[asked] @ weights, atol=1e-5)

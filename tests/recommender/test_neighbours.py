@@ -3,7 +3,7 @@
 import numpy as np
 
 from recommender.domain import Csr, Floats
-from recommender.neighbours import NEAREST, SHARPNESS, Neighbours
+from recommender.neighbours import FEW, NEAREST, SHARPNESS, Neighbours
 from recommender.sparse import as_csr, rows_of
 from tests.planted import plant
 
@@ -41,3 +41,10 @@ def test_rebuilt_from_its_arrays_it_answers_alike() -> None:
     history = plant().dataset().user_items
     fitted = Neighbours.fit(history)
     assert np.array_equal(Neighbours.from_arrays(fitted.to_arrays()).scores(history), fitted.scores(history))
+
+
+def test_a_few_readers_get_what_they_get_among_many() -> None:
+    history = plant(readers=130, papers=90).dataset().user_items
+    fitted = Neighbours.fit(history)
+    few = fitted.scores(rows_of(history, slice(0, FEW)))
+    assert np.allclose(few, fitted.scores(history)[:FEW], atol=1e-5)

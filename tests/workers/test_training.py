@@ -6,17 +6,20 @@ from pathlib import Path
 
 import pytest
 import redis
+import sqlalchemy as sa
 
 from api import queue
 from api.runtime.state import Runtime
 from api.services import training
 from api.settings import read_settings
 from api.store.engine import Database
+from api.store.tables import ModelVersion, Serving, TrainingRun
+from recommender.artifact import save_arrays
 from tests.planted import plant
 from tests.workers.worlds import load_world
 from workers import processes
 from workers.app import app, longest_task_seconds
-from workers.training import reap_runs, run_training, train_after_events, train_nightly, warm_lists
+from workers.training import reap_runs, repair_model, run_training, train_after_events, train_nightly, warm_lists
 
 
 @pytest.fixture
@@ -91,6 +94,30 @@ def test_the_clockwork_starts_runs_where_there_is_something_to_learn(held: Runti
     assert state_of(held) == "queued"
     train_nightly()
     assert waiting(redis_url, queue.TRAIN_QUEUE) == 1
+
+
+def test_a_promoted_model_that_nobody_can_read_is_replaced_but_not_over_and_over(held: Runtime, redis_url: str) -> None:
+    with held.db.write() as session:
+        session.add(ModelVersion(version="old", created_at=datetime.now(UTC), config={}, fingerprint=""))
+        session.flush()
+        session.add(Serving(serving_id=1, version="old", switched_at=datetime.now(UTC)))
+    folder = held.settings.models_dir / "old"
+    save_arrays(folder, {}, facts={})
+    repair_model()
+    assert state_of(held) is None
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"format": ', '"format": 1000'))
+    repair_model()
+    assert state_of(held) == "queued"
+    assert waiting(redis_url, queue.TRAIN_QUEUE) == 1
+    with held.db.write() as session:
+        session.execute(sa.update(TrainingRun).values(state="failed", active=None))
+    repair_model()
+    assert state_of(held) == "failed"
+    with held.db.write() as session:
+        session.execute(sa.update(TrainingRun).values(created_at=datetime.now(UTC) - timedelta(hours=2)))
+    repair_model()
+    assert state_of(held) == "queued"
 
 
 def test_a_second_message_for_a_run_changes_nothing(held: Runtime) -> None:

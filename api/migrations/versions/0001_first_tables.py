@@ -12,7 +12,6 @@ depends_on = None
 def upgrade() -> None:
     """Create all tables, those first that others refer to."""
     _create_papers()
-    _create_paper_vectors()
     _create_service_state()
     _create_training_runs()
     _create_users()
@@ -38,7 +37,6 @@ def downgrade() -> None:
         "users",
         "training_runs",
         "service_state",
-        "paper_vectors",
         "papers",
     ):
         op.drop_table(table)
@@ -71,7 +69,6 @@ def _create_papers() -> None:
         sa.Column("source", sa.String(length=40), nullable=False),
         sa.Column("is_demo", sa.Boolean(), nullable=False),
         sa.Column("content_hash", sa.String(length=64), nullable=False),
-        sa.Column("text_hash", sa.String(length=32), nullable=False),
         sa.Column("listed_at", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
@@ -84,17 +81,6 @@ def _create_papers() -> None:
     op.create_index("ix_papers_published", "papers", ["published_at", "paper_id"], unique=False)
     op.create_index(op.f("ix_papers_title_key"), "papers", ["title_key"], unique=False)
     op.create_index(op.f("ix_papers_updated_at"), "papers", ["updated_at"], unique=False)
-
-
-def _create_paper_vectors() -> None:
-    op.create_table(
-        "paper_vectors",
-        sa.Column("encoder", sa.String(length=200), nullable=False),
-        sa.Column("text_hash", sa.String(length=32), nullable=False),
-        sa.Column("dim", sa.Integer(), nullable=False),
-        sa.Column("vector", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("encoder", "text_hash", name=op.f("pk_paper_vectors")),
-    )
 
 
 def _create_service_state() -> None:

@@ -179,6 +179,7 @@ def test_a_plot_is_drawn_without_a_window_system_and_only_when_asked() -> None:
         (["--config", "{}/none.json"], "none.json: cannot be read"),
         (["--config", "{}/bad.json"], "bad.json: unknown tunables: ranks"),
         (["--config", "{}/list.json"], "list.json: a configuration is a JSON object"),
+        (["--config", "{}/negative.json"], "tunable l2 must be more than 0 and at most 1,000,000,000, not -1"),
         (["--plot", "{}/plot.bmp"], "plot.bmp: a plot is a .png or .svg file"),
         (["--plot", "{}/none/plot.png"], "none/plot.png: cannot be written"),
         (["--json", "{}/none/R.json"], "none/R.json: cannot be written"),
@@ -187,6 +188,7 @@ def test_a_plot_is_drawn_without_a_window_system_and_only_when_asked() -> None:
         (["--held-out", "{}/empty.csv", "--split", "temporal"], "leave --split out"),
         (["--candidates", "{}/none.txt"], "none.txt: cannot be read"),
         (["--candidates", "{}/strange.txt"], "strange.txt names no paper"),
+        (["--candidates", "{}/latin.txt"], "latin.txt: is not UTF-8"),
         (["--split", "temporal"], "use --split per-reader"),
         (["--compare", "A.json", "B.json"], "leave the files out"),
     ],
@@ -195,6 +197,8 @@ def test_what_cannot_be_used_ends_with_2_and_one_line(
     files: list[str], tmp_path: Path, arguments: list[str], said: str
 ) -> None:
     (tmp_path / "bad.json").write_text('{"ranks": 3}')
+    (tmp_path / "negative.json").write_text('{"l2": -1}')
+    (tmp_path / "latin.txt").write_bytes("Müller".encode("latin-1"))
     (tmp_path / "list.json").write_text("[]")
     (tmp_path / "empty.csv").write_text("user_id,paper_id\n")
     (tmp_path / "strange.txt").write_text("nobody knows it\n")
@@ -205,12 +209,30 @@ def test_what_cannot_be_used_ends_with_2_and_one_line(
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize("arguments", [["--k", "1000000000"], ["--seed", "-1"], ["--seed", str(10**20)]])
+def test_numbers_out_of_range_are_refused(files: list[str], arguments: list[str]) -> None:
+    result = run(*files, *arguments)
+    assert result.exit_code == 2
+    assert "is not in the range" in result.stderr
+
+
+def test_figures_that_cannot_be_written_after_all_are_one_line(files: list[str], tmp_path: Path) -> None:
+    (tmp_path / "R.json").symlink_to("/dev/full")
+    result = run(*files, "--models", "popularity", "--slices", "warm", "--json", str(tmp_path / "R.json"))
+    assert result.exit_code == 1
+    assert "No space left on device" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("interactions", "said"),
     [
         ("user_id,paper_id\n", "holds no interaction"),
         ("user_id,paper_id\n" + "".join(f"u{at},cs/1000\n" for at in range(9)), "nothing can be measured"),
         ("user_id,paper_id\nu\n", "I.csv, line 2"),
+        ("user_id,paper_id,occurred_at\nu,p,inf\n", "I.csv, line 2: inf is no time"),
+        ("user_id,paper_id,occurred_at\nu,p,9999999999999\n", "I.csv, line 2: 1e+13 is no time"),
+        ("user_id,paper_id,value\nu,p,-inf\n", "I.csv, line 2: '-inf' is no value"),
         ("", "I.csv, line 1: the header lacks"),
     ],
 )

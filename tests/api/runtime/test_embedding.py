@@ -4,12 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from api.runtime import embedding
 from api.runtime.embedding import embed_missing
 from api.runtime.encoders import EncoderError, is_library_installed, open_encoder
 from api.store import vectors
 from api.store.engine import Database
+from api.store.tables import Paper
 from api.store.vectors import Coverage
 from recommender.domain import PaperTexts
 from tests.encoding import WordDirections
@@ -51,6 +53,21 @@ def test_what_was_made_before_a_failure_is_kept_and_not_made_again(database: Dat
     assert embed_missing(database, encoder).papers == 52
     assert len(encoder.encoded) == 52
     assert embed_missing(database, encoder).papers == 0
+    assert coverage(database) == Coverage(100, 100)
+
+
+def test_papers_of_an_older_version_get_fingerprints_and_then_the_vectors_their_texts_have(
+    database: Database, texts: PaperTexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding, "MARKS_PER_WRITE", 16)
+    embed_missing(database, WordDirections())
+    with database.write() as session:
+        session.execute(sa.update(Paper).values(text_hash=None))
+        session.execute(sa.update(Paper).where(Paper.paper_id == int(texts.paper_ids[0])).values(title="A new title"))
+    assert coverage(database) == Coverage(100, 0)
+    encoder = WordDirections()
+    assert embed_missing(database, encoder).papers == 1
+    assert encoder.encoded == ["A new title"]
     assert coverage(database) == Coverage(100, 100)
 
 

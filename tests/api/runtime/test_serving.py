@@ -88,7 +88,7 @@ def test_a_missing_artifact_keeps_the_last_good_model(
     serving.poll()
     assert served is not None
     assert served.version == VERSION
-    assert sum("model not followed" in record.message for record in caplog.records) == 1
+    assert sum("promoted model cannot be used" in record.message for record in caplog.records) == 1
 
     shutil.copytree(fitted_model(), tmp_path / "v2")
     served = serving.poll()

@@ -13,8 +13,8 @@ from alembic.script import ScriptDirectory
 
 from api.errors import Unavailable
 from api.store.engine import Database
-from api.store.migrate import HEAD, MIGRATIONS, is_current, upgrade
-from api.store.tables import Base
+from api.store.migrate import HEAD, MIGRATIONS, is_current, run_revisions, upgrade
+from api.store.tables import Base, Paper
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -52,6 +52,19 @@ def test_an_empty_database_is_not_current_and_an_upgraded_one_is(empty_database:
     assert not is_current(empty_database)
     assert upgrade(empty_database)
     assert is_current(empty_database)
+
+
+def test_a_database_of_the_first_revision_keeps_its_papers(empty_database: Database) -> None:
+    with empty_database.write() as session:
+        connection = session.connection()
+        run_revisions(connection, to="0001")
+        first = sa.Table("papers", sa.MetaData(), autoload_with=connection)
+        needed = {column.name: column.type.python_type() for column in first.columns if not column.nullable}
+        lists: dict[str, list[str]] = {"authors": [], "categories": [], "keywords": []}
+        connection.execute(sa.insert(first), {**needed, **lists, "paper_id": 1, "title": "Kept"})
+    assert upgrade(empty_database)
+    with empty_database.read() as session:
+        assert session.execute(sa.select(Paper.paper_id, Paper.title, Paper.text_hash)).all() == [(1, "Kept", None)]
 
 
 def test_a_second_upgrade_changes_nothing(empty_database: Database) -> None:
