@@ -14,7 +14,7 @@ from tests.benchmarks.quality import SEED, measure, read_dataset, read_slices
 from tests.shared import shared_data
 
 # NDCG@20 that the defaults reach with all-MiniLM-L6-v2, less half a percent for other machines' arithmetic.
-LEAST_NDCG = {"warm": 0.247, "cold": 0.243, "all": 0.209}
+LEAST_NDCG = {"warm": 0.246, "cold": 0.240, "all": 0.206}
 
 pytestmark = [pytest.mark.embeddings, pytest.mark.quality, pytest.mark.slow, pytest.mark.timeout(3000)]
 
