@@ -60,8 +60,9 @@ def start_app() -> FastAPI:
     """Return the application for a process of its own: logs are set up, and it ends when its parent does."""
     settings = read_settings()
     configure_logging(settings, "api")
-    if multiprocessing.parent_process() is not None:
-        die_with_parent()
+    parent = multiprocessing.parent_process()
+    if parent is not None:  # by its own number: it may have died while this process was importing
+        die_with_parent(parent_pid=parent.pid)
     return create_app(settings)
 
 

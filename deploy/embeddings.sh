@@ -10,7 +10,6 @@ venv=.venv-embeddings
 stamp="$venv/.installed-$1"
 default="torch==2.13.0"
 torch="${TORCH:-$default}"
-cpu_index="https://download.pytorch.org/whl/cpu" # of the builds named +cpu; everything else stays with pip's own index
 
 say() { printf 'paperfeed: %s\n' "$1" >&2; }
 
@@ -32,15 +31,15 @@ fi
 install_torch() {
     if [ -n "${TORCH:-}" ] || [ "$(uname -s)" != Linux ]; then
         pip install --quiet "$torch"
-    else # where pip's settings lead to a CPU build, nobody else is asked
-        pip install --quiet --only-binary torch "$torch+cpu" 2>/dev/null ||
-            pip install --quiet --only-binary torch --extra-index-url "$cpu_index" "$torch+cpu"
+    else
+        pip install --quiet --only-binary torch "$torch+cpu"
     fi
 }
 
 say "installing torch (some hundred MB) and requirements/embeddings.txt"
 if ! install_torch; then
-    say "no CPU build of torch could be installed: name one, as in make embeddings TORCH=/path/to/torch.whl or TORCH=$default"
+    say "no CPU build of torch could be installed. Let PIP_EXTRA_INDEX_URL name PyTorch's index of CPU builds, or name a build"
+    say "yourself: make embeddings TORCH=/path/to/torch.whl, or TORCH=$default where one with CUDA is welcome"
     exit 1
 fi
 if ! pip install --quiet "$torch" -r requirements/embeddings.txt; then
