@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ from api.store.feed_codec import FeedList, ReasonKind, Source
 from api.store.tables import Paper, PaperCategory, User
 from recommender.domain import EventKind
 from recommender.rerank import Policy
-from tests.api.feed_world import NOW, add_event, load_installation, paper_row, planted, promote_model
+from tests.api.feed_world import NOW, add_event, paper_row, planted
 
 SIZE = 20
 NEUTRAL = {
@@ -38,26 +37,6 @@ EVERYTHING = {
     "PAPERFEED_EXPLORATION_SHARE": "0.3",
 }
 Configure = Callable[[dict[str, str]], None]
-
-
-@pytest.fixture
-def world(database: Database) -> Database:
-    """Return a database with papers, readers and saves."""
-    load_installation(database)
-    return database
-
-
-@pytest.fixture
-def serving(world: Database, tmp_path: Path) -> ServingModel:
-    """Return the promoted model."""
-    return promote_model(world, tmp_path / "models")
-
-
-@pytest.fixture
-def served(serving: ServingModel) -> Served:
-    """Return what answers."""
-    assert serving.current is not None
-    return serving.current
 
 
 @pytest.fixture

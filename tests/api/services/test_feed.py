@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import pytest
 import redis
 import sqlalchemy as sa
 
@@ -30,33 +29,11 @@ from tests.api.feed_world import (
     VERSION,
     add_event,
     add_reader,
-    load_installation,
     paper_row,
     planted,
-    promote_model,
 )
 
 SIZE = 40
-
-
-@pytest.fixture
-def world(database: Database) -> Database:
-    """Return a database with papers, readers and saves."""
-    load_installation(database)
-    return database
-
-
-@pytest.fixture
-def serving(world: Database, tmp_path: Path) -> ServingModel:
-    """Return the promoted model."""
-    return promote_model(world, tmp_path / "models")
-
-
-@pytest.fixture
-def served(serving: ServingModel) -> Served:
-    """Return what answers."""
-    assert serving.current is not None
-    return serving.current
 
 
 def build(database: Database, served: Served | None, user_id: int, *, size: int = SIZE) -> FeedList:

@@ -7,9 +7,7 @@ from api.services.reasons import tell
 from api.store.engine import Database
 from recommender.domain import EventKind
 from tests.api.feed_world import add_event, add_reader, planted
-from tests.api.services.test_feed import build, served, serving, world
-
-__all__ = ["served", "serving", "world"]  # fixtures
+from tests.api.services.test_feed import build
 
 
 def test_a_reader_without_history_is_told_of_interests_and_one_with_it_of_reading(
