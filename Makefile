@@ -4,7 +4,7 @@
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-SLOW := e2e or faults or quality or slow
+SLOW := e2e or faults or quality or slow or browser
 EMBEDDINGS := .venv-embeddings/bin
 # For every system and Python we support, without a word about the machine that wrote them.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

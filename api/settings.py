@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from api.sentences import LONGEST_NAME, encoder_key
+from api.settings_feedback import FeedbackSettings
 
 LONGEST_SOCKET_PATH = 107  # bytes in sockaddr_un.sun_path on Linux, without the closing zero
 LONGEST_SOCKET_NAME = 24  # bytes we keep free for the file name inside the run folder
@@ -20,7 +21,7 @@ REDIS_URLS = ("redis://", "rediss://", "unix://", "redis+socket://")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-class Settings(BaseSettings):
+class Settings(FeedbackSettings):
     """What an operator can configure, read from the environment once per process."""
 
     model_config = SettingsConfigDict(env_prefix="PAPERFEED_", frozen=True, extra="ignore")
@@ -164,7 +165,7 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return Path(os.path.abspath(value.expanduser()))  # noqa: PTH100 - resolve() would follow links the operator chose
 
-    @field_validator("database_url", "cache_url", "broker_url", "secret_key", mode="before")
+    @field_validator("database_url", "cache_url", "broker_url", "secret_key", "old_secret_keys", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
