@@ -1,6 +1,6 @@
 # Everything runs from a private environment in .venv; nothing else on the machine is touched.
 .DEFAULT_GOAL := help
-.PHONY: help install dev embeddings up format check types fast-tests test test-embeddings bench quality lock
+.PHONY: help install dev embeddings up format check types fast-tests test test-embeddings bench bench-ranking quality lock
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -52,7 +52,10 @@ test-embeddings: dev ## what needs a real sentence encoder
 	@deploy/embeddings.sh dev
 	$(EMBEDDINGS)/python -m pytest -n 0 -m embeddings tests/embeddings
 
-bench: dev ## measure
+bench: dev ## the service under load, side by side with plain routes (needs wrk): table, JSON and plot in reports/
+	$(BIN)/python -m tests.benchmarks.service
+
+bench-ranking: dev ## what lists, fits and imports cost
 	@for file in $$(grep -l __main__ tests/benchmarks/[a-z]*.py); do \
 		name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m tests.benchmarks.$$name || exit 1; \
 	done

@@ -1,25 +1,32 @@
 """The application: routers, middleware, and what one process opens at its start."""
 
+import gc
 import importlib.metadata
 import multiprocessing
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from fastapi import FastAPI
-from sqlalchemy.orm import Session
+from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.cors import CORSMiddleware
 
-from api.routes import admin, events, feed, health, pages, papers, tokens, users
+from api.routes import admin, events, feed, health, hidden, letters, merging, pages, papers, tokens, users
+from api.routes.hot_events import HotEvents
+from api.routes.hot_feed import HotFeed
+from api.routes.limiting import CORS, RateLimits
 from api.routes.middleware import BodyLimit, RequestContext
 from api.routes.problems import install_problem_handlers, tidy_openapi
 from api.runtime.logs import configure_logging
 from api.runtime.processes import die_with_parent
 from api.runtime.state import build_runtime
-from api.schemas.events import BatchOutcome, EventBatch
-from api.services.feedback import record_events
+from api.services.feedback import make_recorder
 from api.settings import Settings, read_settings
+
+# Requests are counted by our own middleware; looking for another's tracers at each costs a thirtieth of a feed hit.
+NO_TELEMETRY: Final[TelemetryConfig] = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -28,15 +35,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        runtime = await run_in_threadpool(build_runtime, chosen, record=_record_now)
+        runtime = await run_in_threadpool(
+            build_runtime, chosen, record=make_recorder(most_letters=chosen.dead_letters_most)
+        )
         app.state.runtime = runtime
-        runtime.intake.start()
+        runtime.intake.start(partial(events.follow_commit, runtime))
         runtime.hints.start()
         runtime.serving.start()
         try:
             yield
         finally:
             await runtime.async_feeds.aclose()
+            await runtime.limits.aclose()
             await run_in_threadpool(runtime.close)
 
     app = FastAPI(
@@ -46,11 +56,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # the page at /docs is our own: FastAPI's loads its scripts from another host
         redoc_url=None,
+        telemetry=NO_TELEMETRY,
     )
     install_problem_handlers(app)
     app.add_middleware(BodyLimit)
-    app.add_middleware(RequestContext)  # added last: the outermost
-    for module in (health, events, users, tokens, feed, papers, admin, pages):
+    app.add_middleware(RateLimits)
+    app.add_middleware(RequestContext)
+    if chosen.cors_origins:
+        app.add_middleware(CORSMiddleware, **CORS, allow_origins=chosen.cors_origins.split())  # last: the outermost
+    app.add_middleware(HotEvents)
+    app.add_middleware(HotFeed)  # both ahead of all that they have no need of
+    for module in (health, events, users, hidden, merging, tokens, feed, papers, admin, letters, pages):
         app.include_router(module.router)
     _document(app)
     return app
@@ -63,11 +79,10 @@ def start_app() -> FastAPI:
     parent = multiprocessing.parent_process()
     if parent is not None:  # by its own number: it may have died while this process was importing
         die_with_parent(parent_pid=parent.pid)
-    return create_app(settings)
-
-
-def _record_now(session: Session, batches: list[EventBatch]) -> list[BatchOutcome]:
-    return record_events(session, batches, now=datetime.now(UTC))
+    app = create_app(settings)
+    gc.freeze()  # modules and routes stay: every full look through them would hold up requests for a tenth of a second
+    gc.enable()
+    return app
 
 
 def _document(app: FastAPI) -> None:

@@ -67,10 +67,40 @@ class Conflict(ServiceError):
     status, title, type_name = 409, "Conflict", "conflict"
 
 
+class TooSlow(ServiceError):
+    """A body that did not arrive in time; nothing of it was stored."""
+
+    status, title, type_name = 408, "Too slow", "too-slow"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Connection": "close"}
+
+
 class TooLarge(ServiceError):
     """A body or batch over its limit; nothing of it was stored."""
 
     status, title, type_name = 413, "Too large", "too-large"
+
+
+class UnsupportedBody(ServiceError):
+    """A body of a type or in an encoding that this route does not read."""
+
+    status, title, type_name = 415, "Unsupported body", "unsupported-body"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Accept-Encoding": "gzip, identity", "Accept": "application/json, text/plain"}
+
+
+class TooManyRequests(ServiceError):
+    """More requests than the limit of this token or address allows; the same request succeeds a little later."""
+
+    status, title, type_name = 429, "Too many requests", "too-many-requests"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.fields["retry_after_seconds"])}
 
 
 class Unavailable(ServiceError):

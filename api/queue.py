@@ -15,7 +15,6 @@ EVENTS_QUEUE: Final = "events"
 TRAIN_QUEUE: Final = "train"
 MAIL_QUEUE: Final = "mail"
 
-REFRESH_FEED: Final = "paperfeed.refresh_feed"
 SWEEP_FEEDS: Final = "paperfeed.sweep_feeds"
 REFRESH_TRENDING: Final = "paperfeed.refresh_trending"
 RUN_TRAINING: Final = "paperfeed.run_training"
@@ -25,9 +24,9 @@ TRAIN_NIGHTLY: Final = "paperfeed.train_nightly"
 TRAIN_AFTER_EVENTS: Final = "paperfeed.train_after_events"
 REPAIR_MODEL: Final = "paperfeed.repair_model"
 EMBED_PAPERS: Final = "paperfeed.embed_papers"
+TIDY_LETTERS: Final = "paperfeed.tidy_letters"
 
 QUEUE_OF_TASK: Final = {
-    REFRESH_FEED: EVENTS_QUEUE,
     SWEEP_FEEDS: EVENTS_QUEUE,
     REFRESH_TRENDING: EVENTS_QUEUE,
     RUN_TRAINING: TRAIN_QUEUE,
@@ -37,6 +36,7 @@ QUEUE_OF_TASK: Final = {
     TRAIN_AFTER_EVENTS: EVENTS_QUEUE,
     REPAIR_MODEL: EVENTS_QUEUE,
     EMBED_PAPERS: TRAIN_QUEUE,
+    TIDY_LETTERS: EVENTS_QUEUE,
 }
 
 # A dead broker must cost a caller under 0.1 s; the worker keeps longer limits, which also bound blocking reads.

@@ -45,7 +45,8 @@ class Settings(FeedbackSettings):
     )
     secret_key: SecretStr | None = Field(
         None,
-        description="Signs slates and cursors, 32 characters or more; made by the embedded mode, required outside it.",
+        description="Signs slates, cursors and cookies, 32 characters or more; made by the embedded mode, required "
+        "outside it.",
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -1,6 +1,9 @@
 """Settings of feedback: slates, events, limits and what they do to lists; part of the one settings class."""
 
-from pydantic import Field, SecretStr
+import ipaddress
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
 
@@ -26,7 +29,7 @@ class FeedbackSettings(BaseSettings):
         0.1,
         ge=0,
         le=0.5,
-        description="Probability that two neighbours of a page change places, so that position can be told from "
+        description="Probability that a paper changes places with a neighbour, so that position can be told from "
         "liking; 0: never.",
     )
     fatigue_shows: int = Field(
@@ -66,3 +69,25 @@ class FeedbackSettings(BaseSettings):
     reader_cookie_days: int = Field(
         180, ge=1, le=400, description="Days an anonymous reader is known by their cookie since the last visit."
     )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for part in value.split():
+            try:
+                ipaddress.ip_network(part)
+            except ValueError:
+                raise ValueError(f"{part!r} is no address or network, such as 10.0.0.1 or 10.0.0.0/8") from None
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: str) -> str:
+        for part in value.split():
+            parts = urlsplit(part)
+            is_origin = (
+                parts.scheme in {"http", "https"} and parts.netloc and f"{parts.scheme}://{parts.netloc}" == part
+            )
+            if part != "*" and not is_origin:
+                raise ValueError(f"{part!r} is no origin: scheme and host, such as https://papers.example.org")
+        return value

@@ -94,7 +94,7 @@ def _read_array(path: Path, facts: dict[str, Json], *, mmap: bool) -> np.ndarray
         raise ArtifactError(path, f"the file is damaged ({error})") from error
     if array.dtype.str != facts["dtype"] or [*array.shape] != facts["shape"]:
         raise ArtifactError(path, f"the file is damaged (it holds {array.dtype.str} {array.shape})")
-    return array if isinstance(array, np.ndarray) and mmap else np.asarray(array)
+    return np.asarray(array)  # of a mapped file, too: numpy's own class for those costs time at every slice
 
 
 def _sha256(path: Path) -> str:

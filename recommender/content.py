@@ -14,7 +14,8 @@ from typing import Self
 
 import numpy as np
 
-from recommender.domain import Csr, Floats, Times, Vectors
+from recommender.domain import Csr, Floats, Rows, Times, Vectors
+from recommender.grown import Grown
 from recommender.sparse import as_csr, rows_of
 from recommender.text import Arrays, TfidfEncoder, normalise
 
@@ -106,7 +107,9 @@ class ContentMap:
         wanted = as_csr(terms.T / np.float32(self.noise)).toarray()  # (terms, readers)
         for start in range(0, features.shape[0], PAPERS_PER_BLOCK):
             papers = slice(start, start + PAPERS_PER_BLOCK)
-            scores[:, papers] += np.asarray(rows_of(features, papers) @ wanted, dtype=np.float32).T
+            # Rows are copied out of a sparse matrix, which takes as long as the product: not where they are all of it.
+            block = features if features.shape[0] <= PAPERS_PER_BLOCK else rows_of(features, papers)
+            scores[:, papers] += np.asarray(block @ wanted, dtype=np.float32).T
         return np.asarray(scores, dtype=np.float32)
 
     def to_arrays(self) -> Arrays:
@@ -150,12 +153,11 @@ def sentence_coords(vectors: Vectors, weights: Weights) -> Floats:
     return normalise(vectors.astype(np.float32)) * np.float32(np.sqrt(weights.sentence))
 
 
-def vectors_of(encoder: TfidfEncoder | None, coords: Floats) -> Floats:
-    """(papers, dim) text vectors of length 1 or 0 out of coordinates."""
+def vectors_of(encoder: TfidfEncoder | None, coords: Grown[Floats], rows: Rows) -> Floats:
+    """(rows, dim) text vectors of length 1 or 0 out of the coordinates of papers."""
     if encoder is None:
-        return np.zeros((len(coords), 0), dtype=np.float32)
-    part = slice(encoder.directions, encoder.directions + encoder.dim)
-    return normalise(np.asarray(coords[:, part], dtype=np.float32))
+        return np.zeros((len(rows), 0), dtype=np.float32)
+    return normalise(coords.take(rows, columns=slice(encoder.directions, encoder.directions + encoder.dim)))
 
 
 def _inverse(gram: Times, noise: float) -> Floats:

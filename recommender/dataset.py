@@ -1,13 +1,14 @@
 """From an event log to confidence: weights, decay, caps, and what cancels what."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender.domain import Csr, EventKind, Floats, Ids, Interactions, PaperTexts, Rows, Times, Vectors
+from recommender.pair_states import history_order, states_of, taken_back
 from recommender.sparse import columns_of, csr_of
 from recommender.vocabulary import UNKNOWN_ROW, Vocabulary
 
@@ -106,7 +107,7 @@ def build_dataset(interactions: Interactions, texts: PaperTexts, *, now: float, 
     readers = users.rows(interactions.user_ids)
     keys = readers.astype(np.int64) * max(len(papers), 1)
     keys += papers.rows(interactions.paper_ids)
-    decay = _decay(interactions, readers, now=now, weights=weights)
+    decay = _decay(keys, interactions, readers, now=now, weights=weights)
     pairs = _weigh(keys, interactions, decay, weights=weights)
     shape = (len(users), len(papers))
     liked = pairs.weights > 0
@@ -130,34 +131,61 @@ def build_profile(
 ) -> Profile:
     """One reader's state from their events; the arithmetic is that of `build_dataset`."""
     seeds = np.asarray([] if seed_papers is None else seed_papers)
+    nobody_else = np.zeros(len(interactions), np.int32)
+    [profile] = build_profiles(interactions, nobody_else, now=now, weights=weights, terms=[terms], seed_papers=[seeds])
+    return profile
+
+
+def build_profiles(
+    interactions: Interactions,
+    readers: Rows,
+    *,
+    now: float,
+    weights: WeightConfig,
+    terms: Sequence[Iterable[str]],
+    seed_papers: Sequence[Ids],
+) -> list[Profile]:
+    """The same of several readers at once, with the `terms` and `seed_papers` of each.
+
+    `readers` (events,) says whose each event is, counted from 0.
+    """
+    seeds = np.concatenate([part for part in seed_papers if len(part)] or [interactions.paper_ids[:0]])
+    seeders = np.repeat(np.arange(len(seed_papers)), [len(part) for part in seed_papers])
     papers = _union(interactions.paper_ids, seeds)
-    keys = papers.rows(interactions.paper_ids).astype(np.int64)
-    decay = _decay(interactions, np.zeros(len(interactions), np.int32), now=now, weights=weights)
+    width = max(len(papers), 1)
+    keys = readers.astype(np.int64) * width + papers.rows(interactions.paper_ids)
+    decay = _decay(keys, interactions, readers, now=now, weights=weights)
     pairs = _weigh(keys, interactions, decay, weights=weights)
-    confidence = np.zeros(len(papers), dtype=np.float32)
-    confidence[papers.rows(seeds)] = weights.seed_paper
+    seeded = seeders * width + papers.rows(seeds)
+    known = np.union1d(pairs.keys, seeded)
+    confidence = np.zeros(len(known), dtype=np.float32)
+    confidence[np.searchsorted(known, seeded)] = weights.seed_paper
     liked = pairs.weights > 0
-    confidence[pairs.keys[liked]] = pairs.weights[liked]
+    confidence[np.searchsorted(known, pairs.keys[liked])] = pairs.weights[liked]
     disliked = pairs.keys[pairs.is_disliked]
-    confidence[disliked] = 0.0
-    rows = np.flatnonzero(confidence)
-    return Profile(papers.ids(rows), confidence[rows], papers.ids(disliked), tuple(terms))
+    confidence[np.searchsorted(known, disliked)] = 0.0
+    known, confidence = known[confidence > 0], confidence[confidence > 0]
+    borders = np.arange(len(seed_papers) + 1) * width
+    liked_parts = np.split(papers.ids(known % width), np.searchsorted(known, borders[1:-1]))
+    weight_parts = np.split(confidence, np.searchsorted(known, borders[1:-1]))
+    disliked_parts = np.split(papers.ids(disliked % width), np.searchsorted(disliked, borders[1:-1]))
+    parts = zip(liked_parts, weight_parts, disliked_parts, terms, strict=True)
+    return [Profile(ids, worth, dislikes, tuple(of_reader)) for ids, worth, dislikes, of_reader in parts]
 
 
 def _weigh(keys: NDArray[np.int64], events: Interactions, decay: Times, *, weights: WeightConfig) -> _Pairs:
     """The state of each pair after its whole history; `decay` is the share of its weight that each event has left."""
-    order = _history_order(keys, events.occurred_at)
+    order = history_order(keys, events.occurred_at)
     keys, kinds, decay = keys[order], events.kinds[order], decay[order]
     times, values = events.occurred_at[order], events.values[order]
     pairs, pair_of = np.unique(keys, return_inverse=True)
     count = len(pairs)
 
-    saved, saved_at = _switch(kinds, pair_of, count, on=EventKind.SAVE, off=EventKind.UNSAVE)
-    voted, voted_at = _switch(kinds, pair_of, count, on=EventKind.UPVOTE, off=EventKind.UNVOTE)
-    hidden, hidden_at = _switch(kinds, pair_of, count, on=EventKind.DISMISS, off=EventKind.UNDISMISS)
+    states = states_of(kinds, pair_of, count)
+    saved, voted = states.saved, states.voted
     total = np.zeros(count)
-    total[saved] += weights.save * decay[saved_at[saved]]
-    total[voted] += weights.upvote * decay[voted_at[voted]]
+    total[saved] += weights.save * decay[states.saved_at[saved]]
+    total[voted] += weights.upvote * decay[states.voted_at[voted]]
     # Repeated clicks and impressions say no more than the latest one does.
     for kind, weight in ((EventKind.CLICK, weights.click), (EventKind.IMPRESSION, weights.impression)):
         total += _largest(kinds == kind, weight * decay, pair_of, count)
@@ -165,39 +193,9 @@ def _weigh(keys: NDArray[np.int64], events: Interactions, decay: Times, *, weigh
     reading = (kinds == EventKind.READ) * weights.read_per_minute * minutes * decay
     total += np.minimum(np.bincount(pair_of, weights=reading, minlength=count), weights.read_cap)
 
-    # What came last wins: a paper saved after it was dismissed is liked again.
-    kept_at = np.maximum(np.where(saved, saved_at, -1), np.where(voted, voted_at, -1))
-    disliked = hidden & (hidden_at > kept_at)
-    total[disliked] = 0.0
+    total[states.disliked] = 0.0
     confidence = np.minimum(total, weights.cap).astype(np.float32)
-    return _Pairs(pairs, confidence, disliked, _latest(times, pair_of, count))
-
-
-def _history_order(keys: NDArray[np.int64], occurred_at: Times) -> NDArray[np.intp]:
-    """Positions ordered by pair, then time; an event of unknown time follows its predecessor in the log."""
-    by_pair = np.argsort(keys, kind="stable")
-    times = occurred_at[by_pair].copy()
-    sorted_keys = keys[by_pair]
-    unknown = np.isnan(times)
-    starts = np.ones(len(times), dtype=bool)
-    starts[1:] = sorted_keys[1:] != sorted_keys[:-1]
-    times[unknown & starts] = -np.inf
-    source = np.where(unknown & ~starts, 0, np.arange(len(times)))
-    times = times[np.maximum.accumulate(source)] if len(times) else times
-    within = np.lexsort((np.arange(len(times)), times, sorted_keys))
-    return by_pair[within]
-
-
-def _switch(
-    kinds: NDArray[np.uint8], pair_of: NDArray[np.intp], count: int, *, on: EventKind, off: EventKind
-) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """For each pair: is it switched on at the end, and at which position of the ordered log."""
-    at = np.flatnonzero((kinds == on) | (kinds == off))
-    last = np.full(count, -1, dtype=np.int64)
-    last[pair_of[at]] = at  # positions ascend, so the last assignment is the latest event
-    is_on = last >= 0
-    is_on[is_on] = kinds[last[is_on]] == on
-    return is_on, last
+    return _Pairs(pairs, confidence, states.disliked, _latest(times, pair_of, count))
 
 
 def _largest(chosen: NDArray[np.bool_], values: Times, pair_of: NDArray[np.intp], count: int) -> Times:
@@ -213,15 +211,16 @@ def _latest(times: Times, pair_of: NDArray[np.intp], count: int) -> Times:
     return np.where(np.isinf(latest), np.nan, latest)
 
 
-def _decay(events: Interactions, readers: Rows, *, now: float, weights: WeightConfig) -> Times:
+def _decay(keys: NDArray[np.int64], events: Interactions, readers: Rows, *, now: float, weights: WeightConfig) -> Times:
     """1 for a reader's latest liking, the future and unknown times; a half for each half-life before that liking.
 
     Age counts from the reader and not from now: a log holds readers of many years, and what somebody liked lately,
     whenever that was, is what they like. Against now, a confidence of 20 years ago would be a millionth of one of
     today, and ranking, which weighs readers side by side, would know the last year's readers alone.
+    What was taken back was no liking: it leaves the age of the others as it was before.
     """
     times = np.minimum(events.occurred_at, now)  # NaN stays NaN
-    counts = ~np.isnan(times) & _is_liking(weights)[events.kinds]
+    counts = ~np.isnan(times) & _is_liking(weights)[events.kinds] & ~taken_back(keys, events)
     latest = _latest(times[counts], readers[counts].astype(np.intp), int(readers.max(initial=-1)) + 1)
     age_days = np.maximum(latest[readers] - times, 0.0) / SECONDS_PER_DAY
     return np.where(np.isnan(age_days), 1.0, np.exp2(-np.nan_to_num(age_days) / weights.half_life_days))

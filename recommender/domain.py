@@ -125,3 +125,11 @@ class Explanation:
     because_paper_ids: Ids  # (n,) the history paper that contributed most; -1 or "" when none did
     because_term: NDArray[np.int16]  # (n,) index into profile.terms, -1 none
     strength: Floats  # (n,) 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One of the lists that are wanted of the same scores."""
+
+    k: int
+    candidates: Ids | None = None  # all papers when None

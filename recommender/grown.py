@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.domain import Csr, Floats
-from recommender.sparse import columns_of, csr_of, product, rows_of, stacked
+from recommender.sparse import as_csr, columns_of, csr_of, product, rows_of, stacked
 
 Matrix = TypeVar("Matrix", Floats, Csr)
 Chosen: TypeAlias = NDArray[np.integer]
 DENSE_ROWS, SPARSE_ROWS = 256, 2048  # that are copied at a time for a product, and stay in the cache of the processor
+EVERY_COLUMN = slice(None)
 MOST_PASSED_OVER = 2  # rows read in one stretch, in units of those that were chosen
 
 
@@ -56,15 +57,15 @@ class Grown(Generic[Matrix]):
             yield slice(start, start + part.shape[0]), part
             start += part.shape[0]
 
-    def take(self, rows: Chosen) -> Matrix:
-        """The chosen rows, in that order."""
+    def take(self, rows: Chosen, *, columns: slice = EVERY_COLUMN) -> Matrix:
+        """The chosen rows, in that order, of all columns or of some next to each other."""
         if len(self.parts) == 1 or len(rows) == 0:
-            return _rows(self.parts[0], rows)
-        found = [(places, _rows(part, inside)) for places, part, inside in self._within(rows)]
+            return _rows(self.parts[0], rows, columns)
+        found = [(places, _rows(part, inside, columns)) for places, part, inside in self._within(rows)]
         order, together = found[0]
         for places, more in found[1:]:
             order, together = np.concatenate([order, places]), _joined(together, more)
-        return _rows(together, np.argsort(order, kind="stable"))
+        return _rows(together, np.argsort(order, kind="stable"), EVERY_COLUMN)
 
     def times(self, weights: Floats, *, rows: Chosen) -> Floats:
         """(rows, columns) the product of the chosen rows with dense weights; most rows are never copied."""
@@ -130,10 +131,10 @@ def _stretch(part: Matrix, first: int, end: int) -> Matrix:
     return csr_of(part.data[entries], part.indices[entries], indptr, (end - first, part.shape[1]))
 
 
-def _rows(part: Matrix, rows: Chosen) -> Matrix:
+def _rows(part: Matrix, rows: Chosen, columns: slice) -> Matrix:
     if isinstance(part, np.ndarray):
-        return np.asarray(part[rows], dtype=np.float32)
-    return rows_of(part, rows)
+        return np.asarray(part[:, columns][rows], dtype=np.float32)
+    return rows_of(as_csr(part[:, columns]), rows) if columns != EVERY_COLUMN else rows_of(part, rows)
 
 
 def _joined(first: Matrix, second: Matrix) -> Matrix:

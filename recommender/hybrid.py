@@ -17,15 +17,16 @@ from recommender.calibration import Calibration
 from recommender.config import HybridConfig
 from recommender.content import ContentMap, vectors_of
 from recommender.dataset import Dataset, Profile
-from recommender.domain import Csr, Explanation, Floats, Ids, PaperTexts, RankedList, Rows, Times
+from recommender.domain import Ask, Csr, Explanation, Floats, Ids, PaperTexts, RankedList, Rows, Times
 from recommender.explanation import explain_profile
 from recommender.grown import Grown
 from recommender.hybrid_fit import Corpus
+from recommender.hybrid_profiles import liked_papers, own_papers
 from recommender.items import ItemWeights
 from recommender.neighbours import Neighbours
 from recommender.scoring import EXCLUDED, block_size, exclude_rows, top_lists
 from recommender.shortlist import shortlisted, summarise
-from recommender.sparse import as_csr, from_lists, rows_of
+from recommender.sparse import as_csr, rows_of
 from recommender.summary import Summary
 from recommender.text import TfidfEncoder
 from recommender.threads import blas_threads
@@ -87,24 +88,25 @@ class Hybrid:
         candidates: Ids | None = None,
     ) -> list[RankedList]:
         """One list per reader, without their own, disliked and excluded papers; [] for an empty profile."""
+        [lists] = self.recommend_several(profiles, [Ask(k, candidates)], exclude=exclude)
+        return lists
+
+    def recommend_several(
+        self, profiles: Sequence[Profile], asks: Sequence[Ask], *, exclude: Sequence[Ids] | None = None
+    ) -> list[list[RankedList]]:
+        """For each ask what `recommend` gives, all of them out of one scoring of the papers."""
         if exclude is not None and len(exclude) != len(profiles):
             raise ValueError("exclude needs one array per profile")
         size = block_size(len(self.papers))
-        lists: list[RankedList] = []
+        lists: list[list[RankedList]] = [[] for _ in asks]
+        ranked = self._lists if self.shortlist is None else self._shortlisted
         for start in range(0, len(profiles), size):
             block = profiles[start : start + size]
-            left_out = [(profile.paper_ids, profile.disliked_paper_ids) for profile in block]
-            if exclude is not None:
-                more = exclude[start : start + size]
-                left_out = [(*two, extra) for two, extra in zip(left_out, more, strict=True)]  # type: ignore[misc]
-            ranked = self._lists if self.shortlist is None else self._shortlisted
-            lists += ranked(
-                self._liked(block),
-                [profile.terms for profile in block],
-                left_out=self._rows_named(left_out),
-                k=k,
-                candidates=candidates,
-            )
+            left_out = own_papers(self.papers, block, None if exclude is None else exclude[start : start + size])
+            terms = [profile.terms for profile in block]
+            found = ranked(liked_papers(self.papers, block), terms, left_out=left_out, asks=asks)
+            for answers, more in zip(lists, found, strict=True):
+                answers.extend(more)
         return lists
 
     def recommend_users(
@@ -129,7 +131,7 @@ class Hybrid:
             left_out = liked if exclude is None else as_csr(liked + rows_of(exclude, block))
             if candidates is None and crowd.applies(alone, left_out, k=k):
                 return crowd.crowd_lists(alone, liked, left_out=left_out, k=k)
-            return alone._lists(liked, None, left_out=left_out, k=k, candidates=candidates)
+            return alone._lists(liked, None, left_out=left_out, asks=[Ask(k, candidates)])[0]
 
         for start in range(0, matrix.shape[0], size * threads):
             starts = range(start, min(start + size * threads, matrix.shape[0]), size)
@@ -195,7 +197,7 @@ class Hybrid:
 
     def text_vectors(self, rows: Rows) -> Floats:
         """(rows, dim) float32 text vectors of length 1 of papers in the model."""
-        return vectors_of(self.encoder, self.coords.take(rows))
+        return vectors_of(self.encoder, self.coords, rows)
 
     @property
     def sentence_dim(self) -> int:
@@ -253,14 +255,16 @@ class Hybrid:
         return self if learned is None else replace(self, calibration=learned)
 
     def _shortlisted(
-        self, liked: Csr, terms: Terms | None, *, left_out: Csr, k: int, candidates: Ids | None
-    ) -> list[RankedList]:
+        self, liked: Csr, terms: Terms | None, *, left_out: Csr, asks: Sequence[Ask]
+    ) -> list[list[RankedList]]:
         if self.content is not None:
-            return shortlisted(self, liked, terms, left_out=left_out, k=k, candidates=candidates)
-        lists = None if candidates is not None else factor_shortlist.shortlisted(self, liked, left_out=left_out, k=k)
-        if lists is None:
-            return self._lists(liked, terms, left_out=left_out, k=k, candidates=candidates)
-        return lists
+            return shortlisted(self, liked, terms, left_out=left_out, asks=asks)
+        found = []
+        for ask in asks:
+            is_whole = ask.candidates is None
+            lists = factor_shortlist.shortlisted(self, liked, left_out=left_out, k=ask.k) if is_whole else None
+            found.append(self._lists(liked, terms, left_out=left_out, asks=[ask])[0] if lists is None else lists)
+        return found
 
     def _with_shortlist(self) -> Self:
         """The same model with a summary of its papers where there are many."""
@@ -270,30 +274,19 @@ class Hybrid:
             return self
         return replace(self, shortlist=summarise(self, self.content))
 
-    def _lists(
-        self, liked: Csr, terms: Terms | None, *, left_out: Csr, k: int, candidates: Ids | None
-    ) -> list[RankedList]:
+    def _lists(self, liked: Csr, terms: Terms | None, *, left_out: Csr, asks: Sequence[Ask]) -> list[list[RankedList]]:
         scores = blended_scores(self, liked, terms)
         scores[is_unknown(liked, terms)] = EXCLUDED
         exclude_rows(scores, left_out)
-        if candidates is None:
-            return top_lists(scores, self.papers, k=k)
-        rows = self.papers.rows(candidates)
+        return [self._best(scores, ask) for ask in asks]
+
+    def _best(self, scores: Floats, ask: Ask) -> list[RankedList]:
+        if ask.candidates is None:
+            return top_lists(scores, self.papers, k=ask.k)
+        rows = self.papers.rows(ask.candidates)
         rows = np.unique(rows[rows != UNKNOWN_ROW])
         among = Vocabulary.from_rows(self.papers.ids(rows))
-        return top_lists(scores[:, rows], among, k=k)
-
-    def _liked(self, profiles: Sequence[Profile]) -> Csr:
-        rows = [self.papers.rows(profile.paper_ids) for profile in profiles]
-        known = [of_reader != UNKNOWN_ROW for of_reader in rows]
-        columns = [of_reader[mask] for of_reader, mask in zip(rows, known, strict=True)]
-        weights = [np.asarray(profile.weights, np.float32)[mask] for profile, mask in zip(profiles, known, strict=True)]
-        return from_lists(columns, weights, len(self.papers))
-
-    def _rows_named(self, ids: Sequence[Sequence[Ids]]) -> Csr:
-        """(readers, papers) with an entry wherever any of a reader's arrays names a paper."""
-        rows = [np.unique(np.concatenate([self.papers.rows(part) for part in parts])) for parts in ids]
-        return from_lists([row[row != UNKNOWN_ROW] for row in rows], None, len(self.papers))
+        return top_lists(scores[:, rows], among, k=ask.k)
 
 
 def _silent(_stage: str, _done: float) -> None:

@@ -50,7 +50,7 @@ def evidence(model: "Hybrid", rows: Rows) -> Floats:
         at = np.minimum(np.searchsorted(model.warm_rows, rows), len(model.warm_rows) - 1)
         is_warm = model.warm_rows[at] == rows
         factors[is_warm] = model.factors.item_factors[at[is_warm]]
-    sentences = model.coords.take(rows)[:, width_of_words(model) :]
+    sentences = model.coords.take(rows, columns=slice(width_of_words(model), None))
     parts = [normalise(factors), model.text_vectors(rows), normalise(sentences)]
     share = np.float32(np.sqrt(1 / (3 if model.sentence_dim else 2)))
     return np.concatenate(parts, axis=1) * share

@@ -3,7 +3,8 @@
 `apply_policy` composes them in this order, each on what the one before left:
 
 1. hidden, dismissed and saved papers go, also from the pool of new ones;
-2. freshness and the popularity discount change scores, both in standard deviations of the list's;
+2. freshness, the popularity discount and likeness to dismissed papers change scores, all in standard deviations of
+   the list's;
 3. diversity orders the list anew by maximal marginal relevance;
 4. calibration picks in that order so that categories follow the reader's;
 5. exploration gives a share of the places to a draw from the pool.
@@ -32,6 +33,7 @@ __all__ = [
     "drop",
     "explore",
     "freshen",
+    "lower_alike",
     "mmr_positions",
     "truncate",
 ]
@@ -41,7 +43,7 @@ Known = TypeVar("Known", Floats, Times)
 NO_WORDS = 1e-12  # square length of a vector that says nothing
 NOTHING_HIDDEN = np.empty(0, dtype=np.int64)
 _UNIT = ("diversity", "category_calibration", "exploration_share")
-_POSITIVE = ("freshness", "popularity_discount")
+_POSITIVE = ("freshness", "popularity_discount", "dismiss_reach")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Policy:
     diversity: float = 0.0  # 0: by score alone, 1: by distance from the papers above alone
     category_calibration: float = 0.0  # 1 minus the distance allowed from the reader's category shares
     exploration_share: float = 0.0  # of the places
+    dismiss_reach: float = 0.0  # penalty of a paper that is a dismissed one word by word, in the unit of freshness
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -79,6 +82,7 @@ class Traits:
     popularity: Floats | None = None  # (papers,) readers
     vectors: Floats | None = None  # (papers, dim) of length 1, or 0 for a paper without words
     categories: Csr | None = None  # (papers, categories), see category_matrix
+    likeness: Floats | None = None  # (papers,) to dismissed papers, see likeness_to_dismissed; None: none dismissed
 
     def select(self, positions: Positions) -> "Traits":
         """The traits of the papers at these positions."""
@@ -87,6 +91,7 @@ class Traits:
             None if self.popularity is None else self.popularity[positions],
             None if self.vectors is None else self.vectors[positions],
             None if self.categories is None else rows_of(self.categories, positions),
+            None if self.likeness is None else self.likeness[positions],
         )
 
 
@@ -161,6 +166,16 @@ def discount_popularity(ranked: RankedList, popularity: Floats, *, strength: flo
     return _ordered(ranked, -strength * _renown(popularity))
 
 
+def lower_alike(ranked: RankedList, likeness: Floats, *, strength: float) -> RankedList:
+    """The list re-ordered with a penalty for likeness to dismissed papers, see `likeness_to_dismissed`.
+
+    `strength` is the penalty of a paper of likeness 1 in standard deviations of the list's scores.
+    """
+    if len(ranked) == 0 or strength == 0:
+        return ranked
+    return _ordered(ranked, -strength * likeness.astype(np.float64))
+
+
 def diversify(ranked: RankedList, vectors: Floats, *, diversity: float, k: int) -> RankedList:
     """The k papers that maximal marginal relevance picks; 0 keeps the order, 1 looks at diversity alone.
 
@@ -226,6 +241,8 @@ def _rescored(scores: Floats, policy: Policy, traits: Traits, *, now: float) -> 
         gain += policy.freshness * _freshness(published_at, now=now, half_life_days=half_life)
     if policy.popularity_discount:
         gain -= policy.popularity_discount * _renown(_needed(traits.popularity, "popularity_discount", "popularity"))
+    if policy.dismiss_reach and traits.likeness is not None:
+        gain -= policy.dismiss_reach * traits.likeness
     return _with_gain(scores, gain)
 
 

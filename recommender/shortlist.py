@@ -8,7 +8,7 @@ exact one curved (blend.py). What scores are standardised by (mean and deviation
 follows from the moments of the numbers, corrected by a fixed sample of papers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -25,7 +25,7 @@ from recommender.blend import (
     summed_words,
     without_own,
 )
-from recommender.domain import Csr, Floats, Ids, RankedList
+from recommender.domain import Ask, Csr, Floats, RankedList
 from recommender.scoring import EXCLUDED, standardise, top_lists
 from recommender.sparse import as_csr, columns_of, from_lists, row_sizes, rows_of
 from recommender.summary import Summary
@@ -75,23 +75,27 @@ class _Reader:
 
 
 def shortlisted(
-    model: "Hybrid", liked: Csr, terms: Terms | None, *, left_out: Csr, k: int, candidates: Ids | None
-) -> list[RankedList]:
-    """One list per reader; the model has a shortlist, hence words."""
+    model: "Hybrid", liked: Csr, terms: Terms | None, *, left_out: Csr, asks: Sequence[Ask]
+) -> list[list[RankedList]]:
+    """For each ask one list per reader; the model has a shortlist, hence words."""
     if model.content is None or model.shortlist is None:
         raise ValueError("a model without words has no shortlist")
     readers = _readers(model, model.content, model.shortlist, liked=liked, terms=terms)
-    among = None if candidates is None else np.setdiff1d(model.papers.rows(candidates), UNKNOWN_ROW)
+    among = [
+        None if ask.candidates is None else np.setdiff1d(model.papers.rows(ask.candidates), UNKNOWN_ROW) for ask in asks
+    ]
     unknown = is_unknown(liked, terms)
-    count = max(model.config.shortlist_size, KEPT_PER_PLACE * k)
-    lists = []
+    exact = _exact_scores if len(model.warm_rows) else _exact_words_alone
+    lists: list[list[RankedList]] = [[] for _ in asks]
     for at, reader in enumerate(readers):
-        seen = rows_of(left_out, slice(at, at + 1)).indices
-        rank = _ranked if len(model.warm_rows) else _ranked_by_words
-        rows, scores = rank(model, reader, seen=seen, among=among, count=count)
-        if unknown[at]:
-            rows, scores = rows[:0], scores[:, :0]
-        lists += top_lists(scores, Vocabulary.from_rows(model.papers.ids(rows)), k=k)
+        rough, seen = _rough_scores(model, reader), rows_of(left_out, slice(at, at + 1)).indices
+        for answers, ask, candidates in zip(lists, asks, among, strict=True):
+            count = max(model.config.shortlist_size, KEPT_PER_PLACE * ask.k)
+            rows = _best(rough, seen=seen, among=candidates, count=count)
+            scores = exact(model, reader, rows)
+            if unknown[at]:
+                rows, scores = rows[:0], scores[:, :0]
+            answers.extend(top_lists(scores, Vocabulary.from_rows(model.papers.ids(rows)), k=ask.k))
     return lists
 
 
@@ -131,23 +135,24 @@ def _queries(model: "Hybrid", content: "ContentMap", *, summed: Floats, folded: 
     return np.concatenate([_saves_share(model) * of_words, folded], axis=1)
 
 
-def _ranked_by_words(
-    model: "Hybrid", reader: _Reader, *, seen: Places, among: Places | None, count: int
-) -> tuple[Places, Floats]:
-    """Papers kept for one reader, ascending, with their scores (1, kept), where no paper has history."""
-    kept = _best(reader.raw[0].copy(), seen=seen, among=among, count=count)
-    return kept, _exact_words(model, reader, kept)[0]
-
-
-def _ranked(
-    model: "Hybrid", reader: _Reader, *, seen: Places, among: Places | None, count: int
-) -> tuple[Places, Floats]:
-    """Papers kept for one reader, ascending, with their exact scores (1, kept)."""
+def _rough_scores(model: "Hybrid", reader: _Reader) -> Floats:
+    """(papers,) the scores by which papers are chosen to be scored exactly."""
     warm = model.warm_rows
+    if len(warm) == 0:
+        return np.array(reader.raw[0])
     near = Found(reader.z, reader.raw, standardise(reader.raw), reader.sizes)
-    rough = one_list(model.calibration, near, warm=warm, popularity=model.popularity[warm])[0]
-    kept = _best(rough, seen=seen, among=among, count=count)
+    rough = one_list(model.calibration, near, warm=warm, popularity=model.popularity[warm])
+    return np.asarray(rough[0], dtype=np.float32)
 
+
+def _exact_words_alone(model: "Hybrid", reader: _Reader, kept: Places) -> Floats:
+    """(1, kept) scores where no paper has history."""
+    return _exact_words(model, reader, kept)[0]
+
+
+def _exact_scores(model: "Hybrid", reader: _Reader, kept: Places) -> Floats:
+    """(1, kept) scores of papers, ascending."""
+    warm = model.warm_rows
     sampled = _strided(len(model.papers), SAMPLE)
     rows = np.union1d(kept, sampled)
     words, dense = _exact_words(model, reader, rows)
@@ -163,7 +168,7 @@ def _ranked(
     is_warm = np.flatnonzero(warm[place] == rows)
     found = Found(reader.z[:, place[is_warm]], raw, moments.standardise(raw), reader.sizes)
     final = one_list(model.calibration, found, warm=is_warm, popularity=model.popularity[rows[is_warm]])
-    return kept, final[:, np.searchsorted(rows, kept)]
+    return final[:, np.searchsorted(rows, kept)]
 
 
 def _exact_words(model: "Hybrid", reader: _Reader, rows: Places) -> tuple[Floats, Floats]:

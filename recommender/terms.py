@@ -1,25 +1,28 @@
-"""What is counted in a text: words in the singular, pairs of them, letter groups. All counting is scikit-learn's."""
+"""What is counted in a text: words in the singular, pairs of them, letter groups. All counting is scikit-learn's.
 
-from collections.abc import Sequence
+It is imported where something is counted: its import is a third of the start of a process that may never count.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
-from typing import Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from recommender.domain import Csr, Floats
 from recommender.sparse import as_csr, columns_of, empty_csr
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import CountVectorizer
 
 PLURALS = ("ss", "us")  # endings in s that are none
 LEAST_PLURAL, LEAST_IES = 4, 5  # letters of the shortest word that is brought to its singular
 GRAM_SIZES = (3, 5)  # letters, least and most; groups do not cross words
 Counted: TypeAlias = list[list[str]]  # per text what is to be counted
-
-_read_words = CountVectorizer(strip_accents="unicode").build_analyzer()
-_read_grams = CountVectorizer(analyzer="char_wb", ngram_range=GRAM_SIZES, lowercase=False).build_analyzer()
+Analyzer: TypeAlias = Callable[[str], list[str]]  # takes a text apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Terms:
 
     joined: NDArray[np.uint8]  # UTF-8 of all terms, one after the other
     ends: NDArray[np.int64]  # (terms,)
-    _counters: list[CountVectorizer] = field(default_factory=list, compare=False, repr=False)
+    _counters: list["CountVectorizer"] = field(default_factory=list, compare=False, repr=False)
 
     @classmethod
     def of(cls, terms: Sequence[str]) -> Self:
@@ -40,6 +43,8 @@ class Terms:
     @classmethod
     def fit(cls, texts: Counted, *, least: int, most: int | None = None) -> tuple[Self, Csr]:
         """The most frequent terms that occur in at least so many texts, with (texts, terms) counts."""
+        from sklearn.feature_extraction.text import CountVectorizer
+
         counter = CountVectorizer(analyzer=_as_it_is, min_df=least, max_features=most, dtype=np.float32)
         try:
             counts = as_csr(counter.fit_transform(texts))
@@ -61,6 +66,8 @@ class Terms:
         if len(self) == 0 or len(texts) == 0:
             return empty_csr(len(texts), len(self))
         if not self._counters:
+            from sklearn.feature_extraction.text import CountVectorizer
+
             columns = {term: at for at, term in enumerate(self.in_column_order)}
             self._counters.append(CountVectorizer(analyzer=_as_it_is, vocabulary=columns, dtype=np.float32))
         return as_csr(self._counters[0].transform(texts))
@@ -68,7 +75,8 @@ class Terms:
 
 def words_of(texts: Sequence[str]) -> Counted:
     """The lower-cased words of two letters and more, without accents."""
-    return [_read_words(text) for text in texts]
+    read_words, _ = _analyzers()
+    return [read_words(text) for text in texts]
 
 
 def stems_of(words: Counted) -> Counted:
@@ -111,6 +119,8 @@ def fit_idf(counts: Csr) -> Floats:
     """(terms,) smoothed inverse document frequency."""
     if 0 in counts.shape:
         return np.ones(counts.shape[1], dtype=np.float32)
+    from sklearn.feature_extraction.text import TfidfTransformer
+
     return np.asarray(TfidfTransformer().fit(counts).idf_, dtype=np.float32)
 
 
@@ -118,6 +128,8 @@ def tfidf(counts: Csr, idf: Floats) -> Csr:
     """Sublinear TF-IDF, rows of length 1; rows without a term stay empty."""
     if 0 in counts.shape:
         return counts
+    from sklearn.feature_extraction.text import TfidfTransformer
+
     weigher = TfidfTransformer(sublinear_tf=True)
     weigher.idf_ = idf
     return as_csr(weigher.transform(counts))
@@ -125,7 +137,17 @@ def tfidf(counts: Csr, idf: Floats) -> Csr:
 
 def _grams_of(distinct: Terms) -> Counted:
     """The letter groups of each distinct word: it is taken apart once, however often it is written."""
-    return [_read_grams(word) for word in distinct.in_column_order]
+    _, read_grams = _analyzers()
+    return [read_grams(word) for word in distinct.in_column_order]
+
+
+@cache
+def _analyzers() -> tuple[Analyzer, Analyzer]:
+    """What reads words from a text, and letter groups from a word."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    grams = CountVectorizer(analyzer="char_wb", ngram_range=GRAM_SIZES, lowercase=False)
+    return CountVectorizer(strip_accents="unicode").build_analyzer(), grams.build_analyzer()
 
 
 def _as_it_is(terms: list[str]) -> list[str]:

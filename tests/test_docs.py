@@ -54,3 +54,9 @@ def test_every_documented_make_target_exists() -> None:
 def test_every_relative_link_leads_somewhere() -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", README)
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_every_test_that_is_named_is_there() -> None:
+    named = set(re.findall(r"`(?:tests/[a-z_/]*?)?(test_[a-z_]+\.py)`", README))
+    assert named
+    assert named <= {path.name for path in (ROOT / "tests").rglob("test_*.py")}

@@ -17,6 +17,7 @@ from api.queue import (
     REFRESH_TRENDING,
     REPAIR_MODEL,
     SWEEP_FEEDS,
+    TIDY_LETTERS,
     TRAIN_AFTER_EVENTS,
     TRAIN_NIGHTLY,
     TRAIN_QUEUE,
@@ -41,6 +42,7 @@ REAP_SECONDS: Final = 10.0
 COUNT_EVENTS_SECONDS: Final = 60.0
 EMBED_SECONDS: Final = 60.0
 REPAIR_SECONDS: Final = 60.0
+TIDY_SECONDS: Final = 600.0
 
 
 def longest_task_seconds(settings: Settings) -> int:
@@ -50,7 +52,7 @@ def longest_task_seconds(settings: Settings) -> int:
 
 def build_app(settings: Settings) -> Celery:
     """Return the configured application."""
-    tasks = ["workers.feeds", "workers.training", "workers.embedding"]
+    tasks = ["workers.feeds", "workers.training", "workers.embedding", "workers.housekeeping"]
     celery = Celery("paperfeed", broker=settings.resolved_broker_url, include=tasks)
     celery.conf.update(
         task_serializer="json",
@@ -89,6 +91,7 @@ def build_schedule(settings: Settings) -> dict[str, dict[str, object]]:
         REAP_RUNS: REAP_SECONDS,
         TRAIN_AFTER_EVENTS: COUNT_EVENTS_SECONDS,
         REPAIR_MODEL: REPAIR_SECONDS,
+        TIDY_LETTERS: TIDY_SECONDS,
     }
     if settings.sentence_encoder:
         seconds[EMBED_PAPERS] = EMBED_SECONDS

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -77,16 +77,17 @@ def _write_chunk(shop: Workshop, served: Served, readers: ReaderRange, *, check:
 
 
 def _write_block(shop: Workshop, served: Served, user_ids: list[int], *, check: Callable[[], None]) -> None:
-    seen = {user_id: shop.feeds.read_hidden(user_id) for user_id in user_ids}
+    seen = shop.feeds.read_hidden_of(user_ids)
     with shop.db.read() as session:
         lists = warming.build_warm_lists(session, served, user_ids, now=datetime.now(UTC), size=shop.settings.list_size)
-    for feed in lists:
-        _write_list(shop.feeds, feed, seen=seen[feed.user_id], check=check)
+    _write_lists(shop.feeds, lists, seen=seen, check=check)
 
 
-def _write_list(feeds: FeedStore, feed: FeedList, *, seen: frozenset[int], check: Callable[[], None]) -> None:
+def _write_lists(
+    feeds: FeedStore, lists: Sequence[FeedList], *, seen: Sequence[bytes], check: Callable[[], None]
+) -> None:
     give_up_at = time.monotonic() + CACHE_PATIENCE_SECONDS
-    while not feeds.write_list(feed, seen=seen):
+    while not feeds.write_lists(lists, seen=seen):
         if time.monotonic() > give_up_at:
             raise CacheAway(f"the cache took no list for {CACHE_PATIENCE_SECONDS:g} s")
         check()

@@ -7,12 +7,12 @@ from typing import Final, Self
 
 import numpy as np
 
-from api.services.arranging import depth_of, policy_of, pool_size
+from api.services.arranging import depth_of, likeness_of, policy_of, pool_size
 from api.services.trending import FRESH_DAYS
 from api.settings import read_settings
 from api.sources.tables import read_categories
 from recommender.dataset import Dataset
-from recommender.domain import Csr, Floats, Ids, RankedList
+from recommender.domain import Csr, Floats, Ids, RankedList, Rows
 from recommender.hybrid import Hybrid
 from recommender.rerank import Policy, Traits, apply_policy, category_matrix, category_shares
 from recommender.sparse import rows_of
@@ -81,7 +81,7 @@ class FilePolicy:
                 ranked,
                 self.policy,
                 k=k,
-                traits=self._traits(ranked),
+                traits=self._traits(ranked, disliked.indices[disliked.indptr[at] : disliked.indptr[at + 1]]),
                 now=self.now,
                 shares=self._shares(liked, at),
                 pool=pool,
@@ -90,13 +90,14 @@ class FilePolicy:
             for at, (ranked, pool) in enumerate(zip(lists, pools, strict=True))
         ]
 
-    def _traits(self, ranked: RankedList) -> Traits:
+    def _traits(self, ranked: RankedList, dismissed: Rows) -> Traits:
         rows = self.model.papers.rows(ranked.paper_ids)
         return Traits(
             self.model.published_at[rows],
             self.model.popularity[rows],
             self.model.text_vectors(rows) if self.policy.diversity else None,
             None if self.categories is None else rows_of(self.categories, rows),
+            likeness_of(self.model, rows, dismissed=dismissed) if self.policy.dismiss_reach else None,
         )
 
     def _shares(self, liked: Csr, reader: int) -> Floats | None:

@@ -1,5 +1,6 @@
 """`paperfeed serve`: the API alone."""
 
+import gc
 import os
 import socket
 import sys
@@ -55,12 +56,14 @@ def _serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,  # ours has the request's id
         server_header=False,
+        proxy_headers=False,  # it would believe every process of this machine; `routes.addresses` asks the settings
         backlog=BACKLOG,
         timeout_graceful_shutdown=STOP_SECONDS,
         timeout_worker_healthcheck=START_SECONDS,
     )
     server = uvicorn.Server(config)
     if settings.api_processes == 1:
+        gc.disable()  # until the application is there: imports leave no garbage, and looking for it costs a sixth
         server.run()
     else:
         listening: socket.socket = config.bind_socket()

@@ -21,7 +21,7 @@ from api.runtime.leftovers import end_processes_of, marker_of
 from api.runtime.logs import configure_logging
 from api.runtime.multiplex import LogMultiplexer
 from api.runtime.processes import share_metrics
-from api.runtime.secrets import StartError, read_secret_key
+from api.runtime.secrets import StartError, read_signing_keys
 from api.settings import Settings, read_settings
 from api.store.servers import ping_server
 
@@ -56,7 +56,7 @@ def _run(settings: Settings, *, is_empty: bool) -> None:
         marker = marker_of(settings.data_dir)
         leftovers = end_processes_of(marker)
         embedded.check_port(settings.host, settings.port)
-        read_secret_key(settings)
+        read_signing_keys(settings)
         _prepare_database(settings)
         metrics = share_metrics(settings.run_dir, is_first=True)
         try:

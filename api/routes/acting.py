@@ -12,6 +12,7 @@ from api.errors import InvalidRequest
 from api.routes.deps import is_external_user
 from api.routes.events import take_events
 from api.runtime.state import Runtime
+from api.schemas.events import Incoming
 from api.settings import LOOPBACK_HOSTS, Settings
 
 BUTTONS: Final = frozenset({"save", "dismiss", "unsave", "undismiss"})
@@ -51,7 +52,7 @@ async def act(runtime: Runtime, *, reader: str, kind: str, paper_id: str) -> Non
         raise InvalidRequest("a button saves, dismisses or takes one of them back", field="kind")
     now = datetime.now(UTC)
     event = {"id": str(uuid.uuid4()), "kind": kind, "paper_id": paper_id, "occurred_at": now.isoformat()}
-    outcome = await take_events(runtime, [event], external_user=reader)
+    outcome = await take_events(runtime, Incoming([event], reader))
     if outcome.answers[0].status == "rejected":
         raise InvalidRequest(outcome.answers[0].reason or "this paper is not known here", field="paper")
     served = runtime.serving.current
@@ -59,7 +60,7 @@ async def act(runtime: Runtime, *, reader: str, kind: str, paper_id: str) -> Non
         return
     for _ in range(LOOKS):
         feed = await runtime.async_feeds.read_list(outcome.user_id, version=served.version)
-        if feed is None or feed.built_at >= now:
+        if feed is None or feed.papers.built_at >= now:
             return
         await asyncio.sleep(LOOK_SECONDS)
 

@@ -62,10 +62,10 @@ def create_training_run(runtime: RuntimeDep) -> RunOut:
 )
 def list_training_runs(runtime: RuntimeDep, limit: Limit = 20, cursor: Cursor = None) -> RunsOut:
     """Answer runs, newest first."""
-    place = None if cursor is None else decode_cursor(runtime.secret_key, RUNS, cursor)
+    place = None if cursor is None else decode_cursor(runtime.keys, RUNS, cursor)
     with runtime.db.read() as session:
         page = reports.read_runs_page(session, limit=limit, place=place)
-    following = None if page.next_place is None else encode_cursor(runtime.secret_key, RUNS, page.next_place)
+    following = None if page.next_place is None else encode_cursor(runtime.keys, RUNS, page.next_place)
     return RunsOut(items=page.items, next=following)
 
 
@@ -94,10 +94,10 @@ def delete_training_run(run_id: RunId, runtime: RuntimeDep) -> RunOut:
 )
 def list_models(runtime: RuntimeDep, limit: Limit = 20, cursor: Cursor = None) -> ModelsOut:
     """Answer versions, newest first, with the one that answers marked."""
-    place = None if cursor is None else decode_cursor(runtime.secret_key, MODELS, cursor)
+    place = None if cursor is None else decode_cursor(runtime.keys, MODELS, cursor)
     with runtime.db.read() as session:
         page = reports.read_models_page(session, limit=limit, place=place)
-    following = None if page.next_place is None else encode_cursor(runtime.secret_key, MODELS, page.next_place)
+    following = None if page.next_place is None else encode_cursor(runtime.keys, MODELS, page.next_place)
     return ModelsOut(items=page.items, next=following)
 
 

@@ -10,7 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from api.routes.feed import read_first_page
 from api.routes.papers import read_latest, read_trending
 from api.runtime.state import Runtime
+from api.services.feed import NOBODY
+from api.services.shared_slates import write_shared_slate
 from api.store.events import hidden_paper_ids
+from api.store.feed_codec import Source
 from api.store.papers import has_papers
 
 CARDS: Final = 10
@@ -42,31 +45,57 @@ class Column:
     title: str
     note: str
     cards: list[Card]
+    slate: str | None = None  # says what the cards showed; None: nobody is told what becomes of them
     is_exhausted: bool = False  # every paper has been seen
 
 
-def read_shared_columns(runtime: Runtime) -> list[Column]:
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whose page it is: a reader picked on this machine, or whoever holds the cookie."""
+
+    name: str | None  # None: a first visit
+    user_id: int | None  # None: has done nothing yet
+    is_picked: bool = False
+
+    @property
+    def slate_reader(self) -> int | None:
+        """For whom slates are written; a picked reader without a number has none, nobody else's cookie may use them."""
+        return None if self.is_picked and self.user_id is None else self.user_id or NOBODY
+
+
+def find_visitor(runtime: Runtime, picked: str | None, *, cookie: str | None) -> Visitor:
+    """Return whose page it is."""
+    name = picked or cookie
+    user_id = None if name is None else runtime.access.find_user_id(name)
+    return Visitor(name, user_id, is_picked=picked is not None)
+
+
+def read_shared_columns(runtime: Runtime, visitor: Visitor) -> list[Column]:
     """Return what is the same for everybody."""
     latest = _cards(read_latest(runtime, None, limit=CARDS).body)
     trending = _cards(read_trending(runtime, None, limit=CARDS).body)
+    slates = _shared_slates(runtime, visitor, {Source.LATEST: latest, Source.TRENDING: trending})
+    week = "What readers save, vote for and read this week."
     return [
-        Column("latest", "Latest", "The newest papers, by day.", latest),
-        Column("trending", "Trending", "What readers save, vote for and read this week.", trending),
+        Column("latest", "Latest", "The newest papers, by day.", latest, slates.get(Source.LATEST)),
+        Column("trending", "Trending", week, trending, slates.get(Source.TRENDING)),
     ]
 
 
-async def read_for_you(runtime: Runtime, reader: str | None) -> Column:
-    """Return the feed of the picked reader."""
-    if reader is None:
+async def read_for_you(runtime: Runtime, visitor: Visitor) -> Column:
+    """Return the feed of the picked reader, or of a visitor of whom something is known."""
+    user_id = visitor.user_id
+    if visitor.name is None or not (visitor.is_picked or user_id):
         return Column("for-you", "For you", "", [])
-    user_id = await run_in_threadpool(runtime.access.find_user_id, reader)
-    body = await read_first_page(runtime, user_id=user_id, external_user=reader, limit=CARDS)
+    body = await read_first_page(runtime, user_id=user_id, external_user=visitor.name, limit=CARDS)
     answer = orjson.loads(body)
-    title = f"For {reader}"
+    title = f"For {visitor.name}" if visitor.is_picked else "For you"
     if user_id is not None and not answer["items"] and await run_in_threadpool(_has_seen, runtime, user_id):
         note = "You have seen every paper here: new ones appear as they arrive."
         return Column("for-you", title, note, [], is_exhausted=True)
-    return Column("for-you", title, _told(answer, has_model=runtime.serving.current is not None), _cards(body))
+    slate = None if visitor.slate_reader is None else answer["slate"]
+    note = _told(answer, has_model=runtime.serving.current is not None, is_picked=visitor.is_picked)
+    return Column("for-you", title, note, _cards(body), slate)
 
 
 def age(then: datetime, *, now: datetime) -> str:
@@ -79,16 +108,38 @@ def age(then: datetime, *, now: datetime) -> str:
     return "just now" if seconds < 5 else f"{seconds} seconds ago"
 
 
+def _shared_slates(runtime: Runtime, visitor: Visitor, lists: dict[Source, list[Card]]) -> dict[Source, str]:
+    reader = visitor.slate_reader
+    if reader is None:
+        return {}
+    with runtime.db.read() as session:
+        return {
+            source: write_shared_slate(
+                session,
+                runtime.keys,
+                [card.paper_id for card in cards],
+                source=source,
+                user_id=reader,
+                variant=runtime.settings.variant,
+                now=datetime.now(UTC),
+            )
+            for source, cards in lists.items()
+            if cards
+        }
+
+
 def _has_seen(runtime: Runtime, user_id: int) -> bool:
     with runtime.db.read() as session:
         return has_papers(session) and len(hidden_paper_ids(session, user_id)) > 0
 
 
-def _told(answer: dict[str, Any], *, has_model: bool) -> str:
+def _told(answer: dict[str, Any], *, has_model: bool, is_picked: bool) -> str:
+    whom = "this reader" if is_picked else "you"
+    unknown = "Nothing is known about this reader yet" if is_picked else "Too little is known about you yet"
     kinds = {
-        "personal": "Ranked for this reader",
-        "trending": "Nothing is known about this reader yet: what is trending, blended with the latest",
-        "latest": "Nothing is known about this reader yet: the latest papers",
+        "personal": f"Ranked for {whom}",
+        "trending": f"{unknown}: what is trending, blended with the latest",
+        "latest": f"{unknown}: the latest papers",
         "fresh": "New papers",
     }
     if not has_model:

@@ -9,9 +9,11 @@ from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from api.errors import InvalidRequest, MissingReader, NotAllowed, NotAuthenticated
+from api.routes.limiting import find_identity
 from api.runtime.access import Identity
 from api.runtime.state import Runtime
 from api.store.tables import LONGEST_EXTERNAL_ID
+from api.store.tables_letters import ANONYMOUS_PREFIX
 
 USER_HEADER: Final = "X-User"
 # Only for the OpenAPI document: the header itself is read below, without a second parser.
@@ -51,7 +53,7 @@ async def optional_actor(request: Request) -> Actor | None:
     if scheme.lower() != "bearer":
         raise NotAuthenticated("send `Authorization: Bearer TOKEN`")
     runtime = read_runtime(request)
-    identity = await _find_identity(runtime, token.strip())
+    identity = await find_identity(request.scope, runtime, token.strip())
     if identity is None:
         raise NotAuthenticated("this token is unknown or was revoked: ask for a new one (`paperfeed token create`)")
     return await _act(runtime, identity, read_user_header(request))
@@ -92,18 +94,15 @@ def read_user_header(request: Request) -> str | None:
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
     if not is_external_user(text):
-        raise InvalidRequest(f"{USER_HEADER} takes 1 to {LONGEST_EXTERNAL_ID} printable characters", header=USER_HEADER)
+        limits = f"1 to {LONGEST_EXTERNAL_ID} printable characters that do not begin with {ANONYMOUS_PREFIX!r}"
+        raise InvalidRequest(f"{USER_HEADER} takes {limits}", header=USER_HEADER)
     return text
 
 
 def is_external_user(text: str) -> bool:
-    """True for a text that may name a reader."""
-    return 1 <= len(text) <= LONGEST_EXTERNAL_ID and text.isprintable() and text == text.strip()
-
-
-async def _find_identity(runtime: Runtime, token: str) -> Identity | None:
-    known = runtime.access.known_identity(token)
-    return known or await run_in_threadpool(runtime.access.find_identity, token)
+    """True for a text that may name a reader; anonymous ones are known by their cookie alone."""
+    is_text = 1 <= len(text) <= LONGEST_EXTERNAL_ID and text.isprintable() and text == text.strip()
+    return is_text and not text.startswith(ANONYMOUS_PREFIX)
 
 
 async def _act(runtime: Runtime, identity: Identity, named: str | None) -> Actor:

@@ -7,35 +7,44 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Final
 
-import orjson
 from fastapi import APIRouter, Depends, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.errors import InvalidCursor
 from api.routes.deps import Actor, RuntimeDep, require_scope
+from api.routes.feed_json import SOURCE_NAMES, write_page
 from api.routes.narrowing import read_exclusions, read_filters
 from api.routes.problems import answers
+from api.runtime.entropy import Entropy
 from api.runtime.metrics import FEED_CACHE, FEEDS
 from api.runtime.rendered import Rendered
 from api.runtime.state import Runtime
 from api.schemas.common import DEFAULT_ITEMS, Cursor, Limit
 from api.schemas.feed import EXAMPLE_FEED, Categories, Exclude, FeedOut, Since
 from api.services.feed import NO_VERSION, NOBODY
-from api.services.feed_pages import Turn, open_filtered, open_list, turn, turn_into_tail
+from api.services.feed_cursors import read_cursor
+from api.services.feed_pages import open_filtered, turn_into_tail
+from api.services.feed_places import AS_RANKED, NOT_NARROWED, FeedPlace, Filters, Page, Turn, open_list, turn
 from api.services.feed_reading import build_for_reader, build_without_model
-from api.services.reasons import named_papers, tell
-from api.services.slates import FeedPlace, Filters, read_cursor, write_cursor, write_slate
+from api.services.reasons import named_papers
 from api.store.events import hidden_paper_ids
-from api.store.feed_codec import FeedList, Source
+from api.store.feed_cache import CachedList
+from api.store.feed_codec import Source
+from api.store.packed_list import packed
 from api.store.papers import paper_ids_of
+from recommender.slate_randomisation import SLATE_ID_BYTES, Randomisation
 
 router = APIRouter(prefix="/v1", tags=["feed"])
 
+PATH: Final = "/v1/feed"
 PERSONAL: Final = {"Cache-Control": "private, no-store", "Vary": "Authorization, X-User"}
 JSON: Final = "application/json"
 WAIT_FOR_SLOT_SECONDS: Final = 0.5  # then the reader gets what everybody gets
 MOST_CUTS: Final = 5  # of one page, because papers of the list have been removed
-SOURCE_NAMES: Final = {source: source.name.lower() for source in Source}
 Shown = tuple[Turn, dict[int, Rendered]]
+_FEEDS: Final = {source: FEEDS.labels(name) for source, name in SOURCE_NAMES.items()}
+_SLATE_IDS: Final = Entropy(SLATE_ID_BYTES)
+_HITS, _MISSES = (FEED_CACHE.labels(outcome) for outcome in ("hit", "miss"))
 
 
 @router.get(
@@ -59,25 +68,80 @@ async def read_feed(
     The pages of one list never repeat a paper or leave one out: the cursor holds the frozen rest of it, with its
     filters. What the reader has hidden since is left out.
     """
-    user_id, scope = actor.user_id, f"feed\0{actor.external_user or ''}"
+    user_id, scope = actor.user_id, scope_of(actor.external_user or "")
     if cursor is not None:
-        place = read_cursor(runtime.secret_key, cursor, scope=scope)
+        place = read_cursor(runtime.keys, cursor, scope=scope)
         hidden = await _read_hidden(runtime, user_id)
     else:
         filters, excluded = read_filters(category, since), read_exclusions(exclude)
         feed = await _read_list(runtime, user_id)
-        place, hidden = open_list(feed), feed.hidden
-        if filters != Filters() or excluded:
+        hidden = feed.hidden
+        if filters != NOT_NARROWED or excluded:
             place = await run_in_threadpool(_narrow, runtime, feed, filters, excluded)
+        else:
+            place = _open(runtime, feed)
     body = await _read_page(runtime, place, hidden=hidden, user_id=user_id, scope=scope, limit=limit)
     return Response(body, media_type=JSON, headers=PERSONAL)
+
+
+async def read_hit(
+    runtime: Runtime, *, user_id: int, external_user: str, limit: int, cursor: str | None
+) -> bytes | None:
+    """Return a page that neither SQL nor an error is needed for, None for any other."""
+    served = runtime.serving.current
+    if served is None:
+        return None
+    scope = scope_of(external_user)
+    if cursor is None:
+        feed = await runtime.async_feeds.read_list(user_id, version=served.version)
+        if feed is None:
+            return None
+        place, hidden = _open(runtime, feed), feed.hidden
+    else:
+        found = await runtime.async_feeds.read_hidden(user_id)
+        if found is None:
+            return None
+        try:
+            place, hidden = read_cursor(runtime.keys, cursor, scope=scope), found
+        except InvalidCursor:  # the route meets the same and says so
+            return None
+    shown = _show_from_memory(runtime, place, hidden=hidden, limit=limit)
+    if shown is None:
+        return None
+    if cursor is None:
+        _HITS.inc()
+    _FEEDS[place.source].inc()
+    return _answer(runtime, *shown, source=place.source, scope=scope, user_id=user_id)
 
 
 async def read_first_page(runtime: Runtime, *, user_id: int | None, external_user: str, limit: int) -> bytes:
     """Return the first page of a reader's feed as the API answers it."""
     feed = await _read_list(runtime, user_id)
-    scope = f"feed\0{external_user}"
-    return await _read_page(runtime, open_list(feed), hidden=feed.hidden, user_id=user_id, scope=scope, limit=limit)
+    place, scope = _open(runtime, feed), scope_of(external_user)
+    return await _read_page(runtime, place, hidden=feed.hidden, user_id=user_id, scope=scope, limit=limit)
+
+
+def scope_of(external_user: str) -> str:
+    """Return what cursors of this reader's feed are sealed for."""
+    return f"feed\0{external_user}"
+
+
+def _open(runtime: Runtime, feed: CachedList) -> FeedPlace:
+    """Freeze the list as its reader sees it now, under a slate of its own."""
+    slate_id = _SLATE_IDS.take()
+    return open_list(feed.papers, slate_id=slate_id, hidden=feed.hidden, randomisation=_chance(runtime, feed))
+
+
+def _chance(runtime: Runtime, feed: CachedList) -> Randomisation:
+    """What everybody gets is as it is ranked; a reader's own list is arranged anew for each slate."""
+    settings = runtime.settings
+    is_common = feed.papers.user_id == NOBODY
+    return AS_RANKED if is_common else _randomisation_of(settings.swap_probability, settings.exploration_share)
+
+
+@lru_cache(maxsize=8)
+def _randomisation_of(swap_probability: float, exploration_share: float) -> Randomisation:
+    return Randomisation(swap_probability, exploration_share)
 
 
 async def _read_page(
@@ -87,7 +151,7 @@ async def _read_page(
     shown = _show_from_memory(runtime, place, hidden=hidden, limit=limit)
     if shown is None:
         shown = await run_in_threadpool(_show_from_sql, runtime, place, hidden=hidden, user_id=reader, limit=limit)
-    FEEDS.labels(place.source).inc()
+    _FEEDS[place.source].inc()
     return _answer(runtime, *shown, source=place.source, scope=scope, user_id=reader)
 
 
@@ -96,7 +160,7 @@ def _build_slots(count: int) -> threading.BoundedSemaphore:
     return threading.BoundedSemaphore(count)
 
 
-async def _read_list(runtime: Runtime, user_id: int | None) -> FeedList:
+async def _read_list(runtime: Runtime, user_id: int | None) -> CachedList:
     if user_id is None:
         return await run_in_threadpool(_build_common, runtime, None)
     served = runtime.serving.current
@@ -104,7 +168,7 @@ async def _read_list(runtime: Runtime, user_id: int | None) -> FeedList:
         served = await run_in_threadpool(runtime.serving.poll)
     version = NO_VERSION if served is None else served.version
     feed = await runtime.async_feeds.read_list(user_id, version=version)
-    FEED_CACHE.labels("miss" if feed is None else "hit").inc()
+    (_MISSES if feed is None else _HITS).inc()
     return await run_in_threadpool(_build_missing, runtime, user_id) if feed is None else feed
 
 
@@ -120,7 +184,7 @@ def _hidden_from_sql(runtime: Runtime, user_id: int) -> frozenset[int]:
         return frozenset(hidden_paper_ids(session, user_id).tolist())
 
 
-def _build_missing(runtime: Runtime, user_id: int) -> FeedList:
+def _build_missing(runtime: Runtime, user_id: int) -> CachedList:
     """Build the list that the cache lacks and put it there; without a free slot, what everybody gets."""
     slots = _build_slots(runtime.settings.feed_build_slots)
     if not slots.acquire(timeout=WAIT_FOR_SLOT_SECONDS):
@@ -130,20 +194,29 @@ def _build_missing(runtime: Runtime, user_id: int) -> FeedList:
         with runtime.db.read() as session:
             feed = build_for_reader(session, runtime.serving.current, user_id, now=datetime.now(UTC))
         runtime.feeds.write_list(feed, seen=seen)
-        return feed
+        return CachedList(packed(feed), feed.hidden)
     finally:
         slots.release()
 
 
-def _build_common(runtime: Runtime, user_id: int | None) -> FeedList:
+def _build_common(runtime: Runtime, user_id: int | None) -> CachedList:
     with runtime.db.read() as session:
-        return build_without_model(session, user_id, now=datetime.now(UTC))
+        feed = build_without_model(session, user_id, now=datetime.now(UTC))
+    return CachedList(packed(feed), feed.hidden)
 
 
-def _narrow(runtime: Runtime, feed: FeedList, filters: Filters, excluded: list[str]) -> FeedPlace:
+def _narrow(runtime: Runtime, feed: CachedList, filters: Filters, excluded: list[str]) -> FeedPlace:
     with runtime.db.read() as session:
-        ids = paper_ids_of(session, excluded).values()
-        return open_filtered(session, feed, filters, exclude=frozenset(ids), now=datetime.now(UTC))
+        return open_filtered(
+            session,
+            feed.papers,
+            filters,
+            exclude=frozenset(paper_ids_of(session, excluded).values()),
+            hidden=feed.hidden,
+            randomisation=_chance(runtime, feed),
+            slate_id=_SLATE_IDS.take(),
+            now=datetime.now(UTC),
+        )
 
 
 def _show_from_memory(runtime: Runtime, place: FeedPlace, *, hidden: Collection[int], limit: int) -> Shown | None:
@@ -165,8 +238,8 @@ def _show_from_sql(runtime: Runtime, place: FeedPlace, *, hidden: Collection[int
             break
         gone.update(removed)
         turned, papers = _cut(runtime, place, hidden=gone.union(hidden), user_id=user_id, limit=limit)
-    there = [at for at, paper_id in enumerate(turned.page.paper_ids) if paper_id in papers]
-    return replace(turned, page=turned.page.select(there)), papers
+    missing = [paper_id for paper_id in turned.page.paper_ids if paper_id not in papers]
+    return replace(turned, page=turned.page.without(missing)), papers
 
 
 def _cut(runtime: Runtime, place: FeedPlace, *, hidden: Collection[int], user_id: int, limit: int) -> Shown:
@@ -177,35 +250,12 @@ def _cut(runtime: Runtime, place: FeedPlace, *, hidden: Collection[int], user_id
     return turned, runtime.papers.load(_needed(turned.page))
 
 
-def _needed(page: FeedList) -> set[int]:
-    return named_papers([page.reason(at) for at in range(len(page))]).union(page.paper_ids)
+def _needed(page: Page) -> set[int]:
+    return named_papers(page.reasons).union(page.paper_ids)
 
 
 def _answer(
-    runtime: Runtime, turned: Turn, papers: dict[int, Rendered], *, source: str, scope: str, user_id: int
+    runtime: Runtime, turned: Turn, papers: dict[int, Rendered], *, source: Source, scope: str, user_id: int
 ) -> bytes:
-    page = turned.page
-    titles = {paper_id: rendered.title for paper_id, rendered in papers.items()}
-    items = [
-        {
-            "rank": turned.first_rank + at,
-            "score": page.scores[at],
-            "source": SOURCE_NAMES[page.source(at)],
-            "reason": tell(page.reason(at), titles),
-            "paper": orjson.Fragment(papers[paper_id].json),
-        }
-        for at, paper_id in enumerate(page.paper_ids)
-    ]
-    key = runtime.secret_key
-    after = turned.after
-    slate = write_slate(key, page, user_id=user_id, first_rank=turned.first_rank, now=datetime.now(UTC))
-    return orjson.dumps(
-        {
-            "items": items,
-            "next": None if after is None else write_cursor(key, after, scope=scope),
-            "source": source,
-            "built_at": page.built_at.isoformat(),
-            "version": page.version or None,
-            "slate": slate,
-        }
-    )
+    variant = runtime.settings.variant
+    return write_page(runtime.keys, turned, papers, source=source, scope=scope, user_id=user_id, variant=variant)

@@ -6,7 +6,7 @@ from typing import Final
 
 from api.errors import InvalidRequest
 from api.ids import normalised_id
-from api.services.slates import Filters
+from api.services.feed_places import Filters
 
 MOST_CATEGORIES: Final = 20
 LONGEST_CATEGORY: Final = 60  # characters, as wide as the column

@@ -10,11 +10,12 @@ from starlette.concurrency import run_in_threadpool
 
 from api.errors import InvalidRequest, NotAllowed, NotFound, ServiceError
 from api.routes.acting import act, is_trusted, read_reader_name
-from api.routes.columns import Column, read_for_you, read_shared_columns
+from api.routes.columns import Column, Visitor, find_visitor, read_for_you, read_shared_columns
 from api.routes.deps import RuntimeDep
 from api.routes.notes import name_failure, read_note
 from api.routes.reference import describe
-from api.routes.rendering import page, static_file
+from api.routes.rendering import fingerprint, page, static_file
+from api.routes.visitors import issue_reader, read_reader
 from api.runtime.state import Runtime
 from api.services import overview
 
@@ -22,6 +23,11 @@ router = APIRouter(include_in_schema=False)
 
 STATIC_TYPES: Final = {"paperfeed.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
 STATIC_HEADERS: Final = {"Cache-Control": "public, max-age=86400"}
+BEACON_HEADERS: Final = {
+    "Cache-Control": "public, max-age=3600, stale-while-revalidate=86400",
+    "Access-Control-Allow-Origin": "*",  # for pages that load it with `crossorigin` and an integrity hash
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
 
 
 @router.get("/")
@@ -37,12 +43,14 @@ async def read_start_page(
         name, told, status = None, name_failure(error), error.status
     try:
         note = await run_in_threadpool(read_note, runtime, told, paper_id=paper) if may_act else None
-        columns = [*(await run_in_threadpool(read_shared_columns, runtime)), await read_for_you(runtime, name)]
+        visitor = await run_in_threadpool(find_visitor, runtime, name, cookie=_read_cookie(request, runtime))
+        shared = await run_in_threadpool(read_shared_columns, runtime, visitor)
+        columns = [*shared, await read_for_you(runtime, _shown_for_you(visitor, may_act=may_act))]
         state = await run_in_threadpool(_read_overview, runtime)  # after the feed, which may have loaded the model
     except SQLAlchemyError:
         return page("away.html", status=503)
     cache_is_up = await run_in_threadpool(runtime.feeds.ping)
-    return page(
+    response = page(
         "start.html",
         status=status,
         note=note,
@@ -55,6 +63,8 @@ async def read_start_page(
         is_demonstration=state.is_demonstration or any(_shows_demonstration(column) for column in columns),
         now=datetime.now(UTC),
     )
+    issue_reader(response, request.scope, runtime.keys, runtime.settings)
+    return response
 
 
 @router.post("/page/act")
@@ -87,6 +97,25 @@ def read_static(name: str) -> Response:
     if name not in STATIC_TYPES:
         raise NotFound(f"there is no file {name!r}", name=name)
     return Response(static_file(name), media_type=STATIC_TYPES[name], headers=STATIC_HEADERS)
+
+
+@router.get("/beacon.js")
+def read_beacon(request: Request) -> Response:
+    """The script that tells what was seen, opened and read; pages of any site may load it."""
+    headers = {**BEACON_HEADERS, "ETag": f'"{fingerprint("beacon.js")}"'}
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    if "*" in known or headers["ETag"] in known:
+        return Response(status_code=304, headers=headers)
+    return Response(static_file("beacon.js"), media_type="text/javascript; charset=utf-8", headers=headers)
+
+
+def _read_cookie(request: Request, runtime: Runtime) -> str | None:
+    return read_reader(request.scope, runtime.keys, days=runtime.settings.reader_cookie_days)
+
+
+def _shown_for_you(visitor: Visitor, *, may_act: bool) -> Visitor:
+    """The operator picks a reader to look at; what their own browser has read is not one of them."""
+    return visitor if visitor.is_picked or not may_act else Visitor(None, None)
 
 
 def _read_form(body: bytes) -> dict[str, str]:

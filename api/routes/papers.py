@@ -23,14 +23,18 @@ from api.schemas.feed import (
 from api.schemas.papers import EXAMPLE_PAPER, PaperOut
 from api.services import listings
 from api.services.cursors import decode_cursor, encode_cursor
-from api.services.feed_pages import Turn, open_list, turn
-from api.services.slates import FeedPlace, read_cursor, write_cursor
+from api.services.feed_cursors import read_cursor, write_cursor
+from api.services.feed_places import FeedPlace, Turn, open_list, turn
+from api.store.feed_codec import FeedList
+from api.store.packed_list import packed
 from api.store.papers import Place
 from api.store.tables import EPOCH, ONE_MICROSECOND
+from recommender.slate_randomisation import SLATE_ID_BYTES
 
 router = APIRouter(prefix="/v1", tags=["papers"])
 
 JSON = "application/json"
+NO_SLATE = bytes(SLATE_ID_BYTES)  # of lists that chance does not touch
 
 
 @router.get(
@@ -52,12 +56,12 @@ def read_trending(
     categories = read_filters(category, None).categories
     scope = f"trending\0{window}\0{','.join(categories)}"
     if cursor is not None:
-        return _frozen_page(runtime, read_cursor(runtime.secret_key, cursor, scope=scope), scope=scope, limit=limit)
+        return _frozen_page(runtime, read_cursor(runtime.keys, cursor, scope=scope), scope=scope, limit=limit)
     with runtime.db.read() as session:
         found = listings.list_trending(
             session, runtime.feeds, window=window, categories=categories, now=datetime.now(UTC)
         )
-    return _frozen_page(runtime, open_list(found, has_tail=False), scope=scope, limit=limit)
+    return _frozen_page(runtime, _open(found), scope=scope, limit=limit)
 
 
 @router.get(
@@ -91,7 +95,7 @@ def read_latest(
     if len(places) > limit:
         paper_id, listed_at = places[limit - 1]
         at = (listed_at - EPOCH) // ONE_MICROSECOND
-        following = encode_cursor(runtime.secret_key, scope, [shown + limit, paper_id, at])
+        following = encode_cursor(runtime.keys, scope, [shown + limit, paper_id, at])
     return Response(orjson.dumps({"items": items, "next": following}), media_type=JSON)
 
 
@@ -107,11 +111,11 @@ def read_similar(
     """By words and by who reads them; empty while no model has been fitted."""
     scope = f"similar\0{paper_id}"
     if cursor is not None:
-        return _frozen_page(runtime, read_cursor(runtime.secret_key, cursor, scope=scope), scope=scope, limit=limit)
+        return _frozen_page(runtime, read_cursor(runtime.keys, cursor, scope=scope), scope=scope, limit=limit)
     with runtime.db.read() as session:
         internal_id = listings.find_paper(session, _stored_id(paper_id))
         found = listings.list_similar(session, runtime.serving.current, internal_id, now=datetime.now(UTC))
-    return _frozen_page(runtime, open_list(found, has_tail=False), scope=scope, limit=limit)
+    return _frozen_page(runtime, _open(found), scope=scope, limit=limit)
 
 
 @router.get(
@@ -144,22 +148,26 @@ def _frozen_page(runtime: Runtime, place: FeedPlace, *, scope: str, limit: int) 
         raise InvalidCursor("this cursor does not belong to this list: start again without one", field="cursor")
     papers = runtime.papers.get_many(turned.page.paper_ids)
     items = [
-        {"rank": turned.first_rank + at, "score": score, "paper": orjson.Fragment(papers[paper_id])}
+        {"rank": turned.page.first_rank + at, "score": score, "paper": orjson.Fragment(papers[paper_id])}
         for at, (paper_id, score) in enumerate(zip(turned.page.paper_ids, turned.page.scores, strict=True))
         if paper_id in papers
     ]
     return Response(orjson.dumps({"items": items, "next": _following(runtime, turned, scope)}), media_type=JSON)
 
 
+def _open(found: FeedList) -> FeedPlace:
+    return open_list(packed(found), slate_id=NO_SLATE, has_tail=False)
+
+
 def _following(runtime: Runtime, turned: Turn, scope: str) -> str | None:
-    return None if turned.after is None else write_cursor(runtime.secret_key, turned.after, scope=scope)
+    return None if turned.after is None else write_cursor(runtime.keys, turned.after, scope=scope)
 
 
 def _read_place(runtime: Runtime, scope: str, cursor: str | None) -> tuple[int, Place | None]:
     """Papers shown before, and the last place of the page before."""
     if cursor is None:
         return 0, None
-    match decode_cursor(runtime.secret_key, scope, cursor):
+    match decode_cursor(runtime.keys, scope, cursor):
         case [int(shown), int(paper_id), int(microseconds)]:
             return shown, (paper_id, EPOCH + timedelta(microseconds=microseconds))
     raise InvalidCursor("this cursor does not belong to this list: start again without one", field="cursor")

@@ -31,7 +31,9 @@ _BY_STATUS: Final[dict[int, type[errors.ServiceError]]] = {
     404: errors.NotFound,
     409: errors.Conflict,
     413: errors.TooLarge,
+    415: errors.UnsupportedBody,
     422: errors.InvalidRequest,
+    429: errors.TooManyRequests,
     503: errors.Unavailable,
 }
 _ROUTER_SAYS: Final = {
@@ -128,6 +130,12 @@ def tidy_openapi(document: dict[str, Any]) -> dict[str, Any]:
                 operation["responses"][code] = _plain(answers(None, 422)[422])
             elif MEDIA_TYPE in content:
                 content.pop("application/json", None)
+    for path, methods in document["paths"].items():
+        if path.startswith("/v1/"):  # whatever it is for, it counts
+            for operation in methods.values():
+                operation["responses"].setdefault("429", _plain(answers(None, 429)[429]))
+                if "requestBody" in operation:  # no body is endless
+                    operation["responses"].setdefault("413", _plain(answers(None, 413)[413]))
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for operation in operations(document):
         _show_examples(operation, schemas)

@@ -12,8 +12,8 @@ from markupsafe import Markup, escape
 WEB: Final = Path(__file__).parent.parent / "web"
 PAGE_HEADERS: Final = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
 }
@@ -31,6 +31,12 @@ def static_file(name: str) -> bytes:
     return (WEB / "static" / name).read_bytes()
 
 
+@lru_cache(maxsize=8)
+def fingerprint(name: str) -> str:
+    """Return what changes when a file does."""
+    return hashlib.sha256(static_file(name)).hexdigest()[:16]
+
+
 @lru_cache(maxsize=1)
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -41,9 +47,8 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["prose"] = _prose
-    environment.globals["stylesheet"] = (
-        f"/static/paperfeed.css?v={hashlib.sha256(static_file('paperfeed.css')).hexdigest()[:8]}"
-    )
+    environment.globals["stylesheet"] = f"/static/paperfeed.css?v={fingerprint('paperfeed.css')}"
+    environment.globals["beacon"] = f"/beacon.js?v={fingerprint('beacon.js')}"
     return environment
 
 

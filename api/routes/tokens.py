@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from api.errors import InvalidCursor
 from api.routes.deps import AdminActor, RuntimeDep
 from api.routes.problems import answers
+from api.runtime.keys import KeyRing
 from api.schemas.common import DEFAULT_ITEMS, Cursor, Limit
 from api.schemas.people import EXAMPLE_TOKEN, NewTokenOut, TokenIn, TokenOut, TokensOut
 from api.services import accounts
@@ -37,10 +38,10 @@ def list_tokens(
     """Oldest first, revoked ones included."""
     after = None
     if cursor is not None:
-        after = _place(runtime.secret_key, cursor)
+        after = _place(runtime.keys, cursor)
     with runtime.db.read() as session:
         page, place = accounts.list_tokens(session, after=after, limit=limit)
-    following = None if place is None else encode_cursor(runtime.secret_key, SCOPE, [place[0].isoformat(), place[1]])
+    following = None if place is None else encode_cursor(runtime.keys, SCOPE, [place[0].isoformat(), place[1]])
     return TokensOut(items=[_shown(facts) for facts in page], next=following)
 
 
@@ -52,8 +53,8 @@ def revoke_token(runtime: RuntimeDep, _actor: AdminActor, token_id: str) -> Toke
     return _shown(facts)
 
 
-def _place(secret_key: bytes, cursor: str) -> tuple[datetime, str]:
-    match decode_cursor(secret_key, SCOPE, cursor):
+def _place(keys: KeyRing, cursor: str) -> tuple[datetime, str]:
+    match decode_cursor(keys, SCOPE, cursor):
         case [str() as time, str() as token_id]:
             return datetime.fromisoformat(time), token_id
     raise InvalidCursor("this cursor does not belong to this list: start again without one", field="cursor")

@@ -6,7 +6,6 @@ from typing import Final
 import orjson
 from fastapi import APIRouter, Response
 
-from api.queue import REFRESH_FEED
 from api.routes.deps import ReaderActor, RuntimeDep, WritingReader
 from api.routes.problems import answers
 from api.schemas.common import DEFAULT_ITEMS, Cursor, Limit
@@ -50,8 +49,7 @@ def write_interests(runtime: RuntimeDep, actor: WritingReader, body: InterestsIn
         user_id, kept = accounts.write_interests(session, name, wanted, now=datetime.now(UTC))
     runtime.access.note_user_id(name, user_id)
     runtime.feeds.drop_list(user_id)
-    if runtime.feeds.claim_refresh(user_id):
-        runtime.hints.offer(REFRESH_FEED, user_id)
+    runtime.hints.refresh(user_id, is_active=True)
     return _shown(kept)
 
 
@@ -67,7 +65,7 @@ def read_library(
     """Answer what is saved as of now, committed events included."""
     with runtime.db.read() as session:
         saved, following = history.read_library(
-            session, runtime.secret_key, user_id=actor.user_id, cursor=cursor, limit=limit
+            session, runtime.keys, user_id=actor.user_id, cursor=cursor, limit=limit
         )
     shown = runtime.papers.get_many([item.paper_id for item in saved])
     items = [
@@ -90,7 +88,7 @@ def read_history(
     """One item per counted event, never merged; events of unknown time come last."""
     with runtime.db.read() as session:
         events, following = history.read_history(
-            session, runtime.secret_key, user_id=actor.user_id, cursor=cursor, limit=limit
+            session, runtime.keys, user_id=actor.user_id, cursor=cursor, limit=limit
         )
     shown = runtime.papers.get_many([event.paper_id for event in events])
     items = [

@@ -12,7 +12,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 # A feed hit takes about a millisecond, a cold build some hundred; the objective for a refresh is half a second.
 _REQUEST_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-_REFRESH_BUCKETS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 3.0, 10.0, 60.0, 120.0)
+_REFRESH_BUCKETS: Final = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 3.0, 10.0, 60.0, 120.0)
 _STAGE_BUCKETS: Final = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
 
 REQUEST_SECONDS: Final = Histogram(
@@ -25,7 +25,14 @@ EVENTS: Final = Counter("paperfeed_events", "Feedback events by kind and by what
 FEEDS: Final = Counter("paperfeed_feeds", "Feed pages answered, by the source of their list.", ["source"])
 FEED_CACHE: Final = Counter("paperfeed_feed_cache", "Feed look-ups in the cache by outcome: hit or miss.", ["outcome"])
 REFRESH_SECONDS: Final = Histogram(
-    "paperfeed_refresh_seconds", "From an accepted event to the changed list.", buckets=_REFRESH_BUCKETS
+    "paperfeed_refresh_seconds",
+    "From the commit of the first event that a reader's list did not include to the list that does. Objective: "
+    "half within 0.3 s, 95 of 100 within 0.5 s, at 50 events a second over 200 readers in the embedded mode.",
+    buckets=_REFRESH_BUCKETS,
+)
+LISTS_REPAIRED: Final = Counter(
+    "paperfeed_lists_repaired",
+    "Lists that the sweep found older than their reader's last change: no hint reached them.",
 )
 TRAINING_RUNS: Final = Counter("paperfeed_training_runs", "Finished training runs by final state.", ["state"])
 STAGE_SECONDS: Final = Histogram(

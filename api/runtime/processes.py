@@ -13,6 +13,7 @@ from typing import Final
 
 PR_SET_PDEATHSIG: Final = 1  # from linux/prctl.h
 METRICS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
+LOWEST_PRIORITY: Final = 19  # one part in 69 of a busy processor; all of an idle one
 SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the folder made there is checked to be ours
 
 
@@ -27,6 +28,15 @@ def die_with_parent(*, parent_pid: int | None = None, signum: int = signal.SIGKI
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signum, 0, 0, 0)
     if os.getppid() != expected:  # the parent died before the kernel knew our wish
         os._exit(1)
+
+
+def yield_to_others() -> None:
+    """Let this process have what other processes leave of the processors, for as long as it lives.
+
+    Not for a process that holds locks of a database: whoever waits for one would wait as long as it does.
+    """
+    with contextlib.suppress(OSError):  # a container may forbid even this
+        os.setpriority(os.PRIO_PROCESS, 0, LOWEST_PRIORITY)
 
 
 def share_metrics(run_dir: Path, *, is_first: bool = False) -> Path:

@@ -55,8 +55,9 @@ class RenderedPapers:
                 found = {paper_id: self._papers[paper_id] for paper_id in paper_ids}
             except KeyError:
                 return None
-            for paper_id in found:
-                self._papers.move_to_end(paper_id)
+            if 2 * len(self._papers) > self._capacity:  # nothing is dropped soon: no need to know what was used last
+                for paper_id in found:
+                    self._papers.move_to_end(paper_id)
         return found
 
     def load(self, paper_ids: Collection[int]) -> dict[int, Rendered]:

@@ -9,13 +9,17 @@ from sqlalchemy.orm import Session
 from api.runtime.access import Access
 from api.runtime.group_commit import GroupCommit
 from api.runtime.hints import Hints
+from api.runtime.keys import KeyRing, open_key_ring
+from api.runtime.limits import Limits
 from api.runtime.rendered import RenderedPapers
-from api.runtime.secrets import read_secret_key
 from api.runtime.serving import ServingModel
+from api.runtime.weariness import Showings
 from api.schemas.events import BatchOutcome, EventBatch
 from api.settings import Settings
 from api.store.engine import Database
 from api.store.feeds import AsyncFeedStore, FeedStore
+from api.store.pending import PendingReaders
+from api.store.rates import RateStore
 
 RecordEvents: TypeAlias = Callable[[Session, list[EventBatch]], list[BatchOutcome]]
 
@@ -33,10 +37,12 @@ class Runtime:
     access: Access
     intake: GroupCommit[EventBatch, BatchOutcome]
     hints: Hints
-    secret_key: bytes
+    keys: KeyRing
+    limits: Limits
+    showings: Showings
 
     def close(self) -> None:
-        """Stop this process's threads and close its connections (the asynchronous store's are closed by its loop)."""
+        """Stop this process's threads and close its connections (those of the loop are closed by the loop)."""
         self.intake.close()
         self.hints.close()
         self.serving.stop()
@@ -56,8 +62,10 @@ def build_runtime(settings: Settings, *, record: RecordEvents | None = None) -> 
         papers=RenderedPapers(database),
         access=Access(database, token_seconds=settings.token_cache_seconds),
         intake=GroupCommit(database, record or _refuse, weigh=_count_events),
-        hints=Hints(),
-        secret_key=read_secret_key(settings),
+        hints=Hints(PendingReaders(settings.resolved_broker_url)),
+        keys=open_key_ring(settings),
+        limits=Limits(settings, RateStore(settings.resolved_cache_url)),
+        showings=Showings(settings.fatigue_shows),
     )
 
 

@@ -9,7 +9,7 @@ MOST_ITEMS: Final = 100  # in one page
 DEFAULT_ITEMS: Final = 20
 
 Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="Items in a page.")]
-Cursor = Annotated[str | None, Query(max_length=16_384, description="The `next` of the page before.")]
+Cursor = Annotated[str | None, Query(max_length=24_576, description="The `next` of the page before.")]
 
 
 class Problem(BaseModel):

@@ -15,6 +15,7 @@ from api.runtime.access import TOKEN_PATTERN, hash_secret, make_token
 from api.services.catalog import normalise_external_id
 from api.store import papers, tokens, users
 from api.store.tables import Token
+from api.store.tables_letters import ANONYMOUS_PREFIX
 
 SCOPES: Final = ("read", "write", "admin")
 READER_SCOPES: Final = ("read", "write")
@@ -59,6 +60,10 @@ def create_token(
         whose = "a service token" if external_user is None else "a reader's token"
         raise InvalidRequest(f"{whose} takes one or more of the scopes {', '.join(allowed)}", scopes=wrong)
     user_id = None
+    if external_user is not None and external_user.startswith(ANONYMOUS_PREFIX):
+        raise InvalidRequest(
+            f"names that begin with {ANONYMOUS_PREFIX!r} are of anonymous readers", reader=external_user
+        )
     if external_user is not None:
         user_id = users.ensure_users(session, [external_user], now=now)[0][external_user]
     made = make_token()

@@ -5,12 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
 from typing import Final
 
-import numpy as np
-
 from api.store.feed_codec import Entry, Reason, ReasonKind, Source
-from recommender.domain import Ids, RankedList
-from recommender.rerank_exploration import Seed, explore
 
+HIGH_PLACES: Final = 40  # a new paper ranked below them is shown by exploration alone
 CHOSEN_SHARE: Final = 0.5  # of the places, at least, for chosen categories
 
 
@@ -29,20 +26,12 @@ def favour_categories(entries: Sequence[Entry], *, chosen: Sequence[bool]) -> li
     return [entries[at] for at in order]
 
 
-def explored(entries: Sequence[Entry], pool: Ids, *, share: float, k: int, seed: Seed) -> list[Entry]:
-    """Return k entries with a share of the places drawn from the pool of new papers."""
-    ranked = RankedList(
-        np.array([entry.paper_id for entry in entries], dtype=np.int64),
-        np.array([entry.score for entry in entries], dtype=np.float32),
-    )
-    found = explore(ranked, pool, share=share, k=k, seed=seed)
-    slots = set(found.slots.tolist())
-    known = {entry.paper_id: entry for entry in entries}
-    shown = zip(found.ranked.paper_ids.tolist(), found.ranked.scores.tolist(), strict=True)
-    return [
-        Entry(paper_id, score, Source.FRESH, Reason(ReasonKind.NEW)) if at in slots else known[paper_id]
-        for at, (paper_id, score) in enumerate(shown)
-    ]
+def separated(entries: Sequence[Entry], pool: Sequence[int], *, size: int, most: int) -> tuple[list[Entry], list[int]]:
+    """Return `size` entries and at most so many of the pool, which share none: high in the list a paper stays there."""
+    high = {entry.paper_id for entry in entries[:HIGH_PLACES]}
+    news = [paper_id for paper_id in pool if paper_id not in high][:most]
+    elsewhere = frozenset(news)
+    return [entry for entry in entries if entry.paper_id not in elsewhere][:size], news
 
 
 def alternate(first: Iterable[Entry], second: Iterable[Entry]) -> Iterator[Entry]:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy.orm import Session
 
 from api.services.catalog import record_papers
-from api.services.feedback import payload_hash
+from api.services.event_matching import payload_hash
 from api.sources.demo import DemoEvent, Demonstration
 from api.sources.records import PaperRecord
 from api.store import demonstration as rows
@@ -135,7 +135,6 @@ def _event_row(event: DemoEvent, *, user_id: int, paper_id: int) -> dict[str, An
         "received_at": event.occurred_at,  # as if it had come when it happened
         "position": event.position,
         "value": event.value,
-        "slate": None,
         "payload_hash": payload_hash(
             int(event.kind), paper_id, occurred=occurred, position=event.position, value=event.value, slate=None
         ),

@@ -15,17 +15,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.queue import PRODUCER_TRANSPORT_OPTIONS
 from api.runtime import embedded
-from api.runtime.secrets import StartError, check_secrets
+from api.runtime.secrets import StartError, check_secrets, key_file_of, read_signing_keys
 from api.services.accounts import is_valid_admin
 from api.services.embedding import read_progress
-from api.services.health import QUEUES, Check, check_vectors, read_health
+from api.services.health import QUEUES, Check, check_vectors, count_pending, read_health
 from api.settings import Settings
 from api.store import servers
 from api.store.engine import Database
+from api.store.letters import count_open
 from api.store.migrate import is_current
 
 OLDEST_PYTHON: Final = (3, 11)
 LEAST_FREE_BYTES: Final = 200 * 1024 * 1024  # a model version and the database's log want this much at least
+MANY_LETTERS: Final = 1000  # rejected events; counting more would take long and say no more
 LONG_QUEUE: Final = 1000  # messages; a worker takes some hundred a second
 WORKER_ANSWER_SECONDS: Final = 1.5
 
@@ -35,7 +37,7 @@ def diagnose(settings: Settings, db: Database, *, now: datetime) -> Iterator[tup
     yield "python", check_python()
     yield "folder", check_folder(settings.data_dir)
     yield "sockets", _unless_refused(lambda: embedded.prepare_folder(settings), str(settings.run_dir))
-    yield "secrets", _unless_refused(lambda: check_secrets(settings), "signing key is configured, or not needed")
+    yield "secrets", check_keys(settings)
     yield "token", check_admin_token(settings.data_dir / "admin.token", db)
     if settings.cache_url is None or settings.broker_url is None:
         yield "redis", check_redis_program()
@@ -54,7 +56,10 @@ def diagnose(settings: Settings, db: Database, *, now: datetime) -> Iterator[tup
         yield "cache policy", check_cache_policy(settings.cache_url)
     if health.checks["broker"].state == "ok":
         yield "broker policy", check_broker_policy(settings.resolved_broker_url)
-        yield "worker", check_worker(settings.resolved_broker_url)
+        yield "worker", check_worker(settings)
+    if "sources" in checks:  # the tables are there
+        with db.read() as session:
+            yield "events", check_letters(count_open(session, most=MANY_LETTERS + 1))
 
 
 def check_python() -> Check:
@@ -63,6 +68,18 @@ def check_python() -> Check:
     if sys.version_info[:2] < OLDEST_PYTHON:
         return Check("failed", f"{found}: install Python 3.11 or 3.12 and run `make install`")
     return Check("ok", found)
+
+
+def check_keys(settings: Settings) -> Check:
+    """Say whether the signing keys can be read, without making any."""
+
+    def read() -> None:
+        check_secrets(settings)
+        path = key_file_of(settings)
+        if path is not None and path.exists():
+            read_signing_keys(settings)
+
+    return _unless_refused(read, "signing key is configured, or not needed")
 
 
 def check_folder(folder: Path) -> Check:
@@ -155,8 +172,9 @@ def check_broker_policy(url: str) -> Check:
     return Check("ok", "keeps every message")
 
 
-def check_worker(broker_url: str) -> Check:
+def check_worker(settings: Settings) -> Check:
     """Say whether workers answer and keep up."""
+    broker_url = settings.resolved_broker_url
     celery = Celery("paperfeed-doctor", broker=broker_url, set_as_current=False)
     celery.conf.broker_transport_options = PRODUCER_TRANSPORT_OPTIONS
     try:
@@ -166,12 +184,21 @@ def check_worker(broker_url: str) -> Check:
     finally:
         celery.close()
     waiting = sum((servers.read_queue_lengths(broker_url, QUEUES) or {}).values())
+    pending = count_pending(settings) or 0
     names = sorted(name for answer in answers or () for name in answer)
     if not names:
         return Check("failed", f"no worker answers, {waiting} messages wait: start one (`paperfeed up` does)")
     if waiting > LONG_QUEUE:
         return Check("degraded", f"{waiting} messages wait for {', '.join(names)}: raise PAPERFEED_WORKER_PROCESSES")
-    return Check("ok", f"{', '.join(names)}; {waiting} messages wait")
+    return Check("ok", f"{', '.join(names)}; {waiting} messages and {pending} readers wait")
+
+
+def check_letters(waiting: int) -> Check:
+    """Say how many rejected events are kept that nobody has taken in since."""
+    if not waiting:
+        return Check("ok", "none was rejected and waits")
+    counted = f"more than {MANY_LETTERS:,}" if waiting > MANY_LETTERS else f"{waiting:,}"
+    return Check("ok", f"{counted} rejected: `paperfeed dead-letters list` shows them, `replay` takes them in")
 
 
 def _unless_refused(check: Callable[[], None], detail: str) -> Check:

@@ -1,6 +1,6 @@
 """A reader's list: built from their events, interests and the model, else from what everybody likes and what is new."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,49 +9,41 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from api.runtime.serving import Served
-from api.services.arranging import arrange, depth_of, followed_by_rest, policy_of, pool_size, seed_of
+from api.services.arranging import (
+    DEPTH,
+    arrange,
+    depth_of,
+    followed_by_rest,
+    policy_of,
+    pool_size,
+    without_alike,
+)
 from api.services.blending import (
     CHOSEN_SHARE,
+    HIGH_PLACES,
     alternate,
     crowd_entries,
-    explored,
     favour_categories,
+    separated,
     unique,
     with_falling_scores,
 )
-from api.services.judging import event_weights
-from api.services.reasons import evidence_of, explain, has_read
+from api.services.reasons import explain
+from api.services.tastes import Taste, load_tastes
 from api.services.trending import Board, read_board
 from api.settings import read_settings
-from api.store.events import hidden_paper_ids, load_interactions
 from api.store.feed_codec import Entry, FeedList, Reason, ReasonKind, Source, list_of
-from api.store.feeds import FeedStore
-from api.store.list_state import stale_user_ids, write_list_seq
-from api.store.paper_changes import existing_paper_ids
-from api.store.papers import categories_of, latest_paper_ids, paper_ids_of
-from api.store.users import load_user
-from recommender.dataset import Profile, build_profile
-from recommender.domain import Ids, RankedList
-from recommender.rerank import Policy, truncate
+from api.store.paper_changes import missing_paper_ids
+from api.store.papers import categories_of, latest_paper_ids
+from recommender.dataset import Profile
+from recommender.domain import Ask, Ids, RankedList
+from recommender.rerank import Policy, drop, truncate
 from recommender.vocabulary import UNKNOWN_ROW
 
 NOBODY: Final = 0  # the user id of lists that are the same for all readers
 NO_VERSION: Final = ""  # of lists built without a model
 CHOICE: Final = 3  # papers ranked per place of a list whose reader chose categories
 MOST_OF_CATEGORIES: Final = 2000  # newest papers of chosen categories that fill their share of a list
-
-
-@dataclass(frozen=True, slots=True)
-class Taste:
-    """What a list of one reader is built from."""
-
-    user_id: int
-    seq: int
-    profile: Profile
-    evidence: dict[int, ReasonKind]  # how each paper of the profile got there
-    hidden: frozenset[int]
-    categories: tuple[str, ...]
-    has_read: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +55,7 @@ class _Offer:
     policy: Policy
     now: datetime
     size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Refreshed:
-    """A list that stands in the cache, and when the last change happened that it includes."""
-
-    feed: FeedList
-    changed_at: datetime | None
+    news: int  # papers that the pool ends up with, where there are as many
 
 
 def build_list(session: Session, served: Served | None, user_id: int, *, now: datetime, size: int) -> FeedList:
@@ -82,18 +67,19 @@ def build_lists(
     session: Session, served: Served | None, user_ids: Sequence[int], *, now: datetime, size: int
 ) -> list[FeedList]:
     """Return the lists of several readers, ranked together: cheaper than one by one."""
-    tastes = [load_taste(session, user_id, now=now) for user_id in user_ids]
+    tastes = load_tastes(session, user_ids, now=now)
     settings = read_settings()
     policy = policy_of(settings)
     board = read_board(session, now=now, half_life_days=settings.trending_half_life_days)
-    ranked = _rank(served, tastes, policy, size=size)
-    pools = _pools(served, tastes, board.fresh, k=pool_size(policy, size=size))
+    news = pool_size(policy, size=size)
+    ranked, pools = _rank(served, tastes, board.fresh, policy, size=size)
+    ranked, pools = _still_there(session, ranked, pools)
     lists = []
     for taste, papers, pool in zip(tastes, ranked, pools, strict=True):
-        offer = _Offer(papers, pool, policy, now, size)
-        entries = [] if served is None else _personal(session, served, taste, offer)
+        offer = _Offer(papers, pool, policy, now, size, news)
+        entries, drawable = ([], []) if served is None else _personal(session, served, taste, offer)
         if len(entries) < size:
-            entries += _crowd(session, board, taste, taken=entries, size=size)
+            entries += _crowd(session, board, taste, taken=entries, size=size, without=drawable)
         lists.append(
             list_of(
                 with_falling_scores(entries[:size]),
@@ -102,6 +88,7 @@ def build_lists(
                 seq=taste.seq,
                 built_at=now,
                 hidden=taste.hidden,
+                pool=drawable,
             )
         )
     return lists
@@ -115,52 +102,6 @@ def build_common_list(session: Session, *, categories: tuple[str, ...] = (), now
     return list_of(entries, user_id=NOBODY, version=NO_VERSION, seq=0, built_at=now)
 
 
-def refresh_feed(
-    session: Session, feeds: FeedStore, served: Served | None, user_id: int, *, now: datetime
-) -> Refreshed | None:
-    """Write the reader's list as of now and return it; None without a cache to write it to.
-
-    The caller notes it with `note_refreshed` in a transaction of its own, so that none is open for writing while a
-    model works.
-    """
-    user = load_user(session, user_id)
-    if user is None:
-        return None
-    seen = feeds.read_hidden(user_id)
-    feed = build_list(session, served, user_id, now=now, size=read_settings().list_size)
-    return Refreshed(feed, user.last_active_at) if feeds.write_list(feed, seen=seen) else None
-
-
-def note_refreshed(session: Session, feed: FeedList) -> bool:
-    """Note which change the written list includes; False when another version answers by now."""
-    return write_list_seq(session, feed.user_id, seq=feed.seq, version=feed.version)
-
-
-def find_stale(session: Session, *, after_user_id: int = 0, limit: int) -> list[int]:
-    """Return readers whose list is older than their last change, ascending: what the sweep repairs."""
-    return stale_user_ids(session, after_user_id=after_user_id, limit=limit)
-
-
-def load_taste(session: Session, user_id: int, *, now: datetime) -> Taste:
-    """Return what is known about a reader; the change it includes is read first, so that the list is never older."""
-    user = load_user(session, user_id)
-    stored = (user.interests if user is not None else None) or {}
-    seq = 0 if user is None else user.last_seq
-    interactions = load_interactions(session, user_id)
-    seeds = np.array(sorted(paper_ids_of(session, stored.get("papers") or []).values()), dtype=np.int64)
-    profile = build_profile(
-        interactions,
-        now=now.timestamp(),
-        weights=event_weights(read_settings()),
-        terms=tuple(stored.get("terms") or ()),
-        seed_papers=seeds,
-    )
-    hidden = frozenset(hidden_paper_ids(session, user_id).tolist())
-    categories = tuple(stored.get("categories") or ())
-    evidence = evidence_of(interactions, seeds)
-    return Taste(user_id, seq, profile, evidence, hidden, categories, has_read(interactions, profile))
-
-
 _EMPTY_PROFILE: Final = Profile(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.int64))
 _NOTHING: Final = RankedList(np.empty(0, np.int64), np.empty(0, np.float32))
 
@@ -171,72 +112,65 @@ def _can_rank(served: Served, profile: Profile) -> bool:
     return bool((rows != UNKNOWN_ROW).any()) or any(term.strip() for term in profile.terms)
 
 
-def _rank(served: Served | None, tastes: Sequence[Taste], policy: Policy, *, size: int) -> list[RankedList]:
-    """The model's lists, empty for readers it has nothing to go by; deep enough for the policy to choose."""
-    if served is None:
-        return [_NOTHING] * len(tastes)
-    known = [at for at, taste in enumerate(tastes) if _can_rank(served, taste.profile)]
-    lists = [_NOTHING] * len(tastes)
-    if known:
-        depths = [size * CHOICE if tastes[at].categories else depth_of(policy, size=size) for at in known]
-        exclude = [_hidden(tastes[at]) for at in known]
-        ranked = served.model.recommend([tastes[at].profile for at in known], k=max(depths), exclude=exclude)
-        for at, papers, depth in zip(known, ranked, depths, strict=True):
-            lists[at] = truncate(papers, k=depth)
-    return lists
+def _rank(
+    served: Served | None, tastes: Sequence[Taste], fresh: Sequence[int], policy: Policy, *, size: int
+) -> tuple[list[RankedList], list[Ids]]:
+    """The model's lists, deep enough for the policy to choose, and new papers nobody has touched, the most fitting
+    first; both empty for readers it has nothing to go by.
+    """
+    lists, pools = [_NOTHING] * len(tastes), [_NOTHING.paper_ids] * len(tastes)
+    known = [] if served is None else [at for at, taste in enumerate(tastes) if _can_rank(served, taste.profile)]
+    if served is None or not known:
+        return lists, pools
+    news = pool_size(policy, size=size)
+    most_news = (news + HIGH_PLACES) if news and fresh else 0
+    deep = depth_of(policy, size=size) + news  # some of them go to the pool
+    depths = [size * CHOICE if tastes[at].categories else deep for at in known]
+    asks = [Ask(max(depths)), Ask(DEPTH * most_news, np.array(fresh, dtype=np.int64))]
+    found = served.model.recommend_several(
+        [tastes[at].profile for at in known],
+        asks if most_news else asks[:1],
+        exclude=[tastes[at].left_out for at in known],
+    )
+    for at, papers, depth in zip(known, found[0], depths, strict=True):
+        lists[at] = truncate(papers, k=depth)
+    for at, papers in zip(known, found[1] if most_news else (), strict=bool(most_news)):
+        reach = policy.dismiss_reach
+        pools[at] = without_alike(served.model, papers, tastes[at].profile, reach=reach, k=most_news).paper_ids
+    return lists, pools
 
 
-def _pools(served: Served | None, tastes: Sequence[Taste], fresh: Sequence[int], *, k: int) -> list[Ids]:
-    """New papers nobody has touched, the most fitting first; none for readers without a personal list."""
-    known = [at for at, taste in enumerate(tastes) if served is not None and _can_rank(served, taste.profile)]
-    pools = [_NOTHING.paper_ids for _ in tastes]
-    if served is None or not fresh or not known or k == 0:
-        return pools
-    candidates = np.array(fresh, dtype=np.int64)
-    exclude = [_hidden(tastes[at]) for at in known]
-    profiles = [tastes[at].profile for at in known]
-    ranked = served.model.recommend(profiles, k=k, exclude=exclude, candidates=candidates)
-    for at, papers in zip(known, ranked, strict=True):
-        pools[at] = papers.paper_ids
-    return pools
+def _still_there(
+    session: Session, lists: Sequence[RankedList], pools: Sequence[Ids]
+) -> tuple[list[RankedList], list[Ids]]:
+    """The same without papers that were removed since the model learned of them."""
+    named = np.unique(np.concatenate([*(papers.paper_ids for papers in lists), *pools]))
+    gone = np.array(sorted(missing_paper_ids(session, named.tolist())), dtype=np.int64)
+    return [drop(papers, gone) for papers in lists], [pool[~np.isin(pool, gone)] for pool in pools]
 
 
-def _hidden(taste: Taste) -> Ids:
-    return np.array(sorted(taste.hidden), dtype=np.int64)
-
-
-def _personal(session: Session, served: Served, taste: Taste, offer: _Offer) -> list[Entry]:
-    """Ranked, arranged by the policy, with places that explore, each with its reason."""
+def _personal(session: Session, served: Served, taste: Taste, offer: _Offer) -> tuple[list[Entry], list[int]]:
+    """Ranked and arranged by the policy, each with its reason; and the new papers that exploration draws from."""
     if len(offer.ranked) == 0:
-        return []
-    papers, pool = _still_there(session, offer)
+        return [], []
+    papers = offer.ranked
     of_categories = [*papers.paper_ids.tolist(), *taste.profile.paper_ids.tolist()]
     picked = arrange(
         served.model,
         papers,
         offer.policy,
-        k=offer.size,
+        k=offer.size + offer.news,  # those that go to the pool leave no gap
         now=offer.now,
-        hidden=_hidden(taste),
+        hidden=taste.left_out,
         profile=taste.profile,
         categories=categories_of(session, of_categories) if offer.policy.category_calibration else {},
     )
     if taste.categories:  # their share is filled also with papers that the policy passed over
         picked = followed_by_rest(picked, papers)
     entries = _in_categories(session, served, taste, picked, size=offer.size)
-    seed = seed_of(taste.user_id, seq=taste.seq, version=served.version)
-    entries = explored(entries, pool, share=offer.policy.exploration_share, k=offer.size, seed=seed)
-    personal = [entry.paper_id for entry in entries if entry.source is Source.PERSONAL]
-    reasons = explain(served.model, taste.profile, taste.evidence, personal)
-    return [Entry(e.paper_id, e.score, e.source, reasons.get(e.paper_id, e.reason)) for e in entries]
-
-
-def _still_there(session: Session, offer: _Offer) -> tuple[RankedList, Ids]:
-    """The ranked papers and the pool without what was removed since the model learned of it."""
-    there = existing_paper_ids(session, [*offer.ranked.paper_ids.tolist(), *offer.pool.tolist()])
-    is_there = [paper_id in there for paper_id in offer.ranked.paper_ids.tolist()]
-    ranked = RankedList(offer.ranked.paper_ids[is_there], offer.ranked.scores[is_there])
-    return ranked, offer.pool[[paper_id in there for paper_id in offer.pool.tolist()]]
+    entries, news = separated(entries, offer.pool.tolist(), size=offer.size, most=offer.news)
+    reasons = explain(served.model, taste.profile, taste.evidence, [entry.paper_id for entry in entries])
+    return [Entry(e.paper_id, e.score, e.source, reasons.get(e.paper_id, e.reason)) for e in entries], news
 
 
 def _in_categories(session: Session, served: Served, taste: Taste, ranked: RankedList, *, size: int) -> list[Entry]:
@@ -249,7 +183,7 @@ def _in_categories(session: Session, served: Served, taste: Taste, ranked: Ranke
         if len(inside) < CHOSEN_SHARE * size:
             newest = latest_paper_ids(session, categories=taste.categories, limit=MOST_OF_CATEGORIES)
             candidates = np.array([paper_id for paper_id, _ in newest if paper_id not in inside], dtype=np.int64)
-            exclude = [np.array(sorted(taste.hidden), dtype=np.int64)]
+            exclude = [taste.left_out]
             [more] = served.model.recommend([taste.profile], k=size, exclude=exclude, candidates=candidates)
             papers += zip(more.paper_ids.tolist(), more.scores.tolist(), strict=True)
             inside.update(more.paper_ids.tolist())
@@ -263,20 +197,28 @@ def _inside(session: Session, paper_ids: list[int], *, wanted: set[str]) -> set[
     return {paper_id for paper_id, has in found.items() if not wanted.isdisjoint(has)}
 
 
-def _crowd(session: Session, board: Board, taste: Taste, *, taken: Sequence[Entry], size: int) -> list[Entry]:
-    """Trending blended with latest, within the reader's categories if any, for the places that are still free."""
+def _crowd(
+    session: Session, board: Board, taste: Taste, *, taken: Sequence[Entry], size: int, without: Iterable[int] = ()
+) -> list[Entry]:
+    """Trending blended with latest, within the reader's categories if any, for the places that are still free.
+
+    What the reader was shown too often comes last: a page is never empty for lack of anything newer.
+    """
     free = size - len(taken)
-    without = {entry.paper_id for entry in taken}.union(taste.hidden, taste.profile.paper_ids.tolist())
+    without = {entry.paper_id for entry in taken}.union(taste.hidden, taste.profile.paper_ids.tolist(), without)
     trending = [paper_id for paper_id, _ in board.trending("week", categories=taste.categories)]
-    more = free + len(without)
+    more = free + len(without) + len(taste.shown_often)
     latest = [paper_id for paper_id, _ in latest_paper_ids(session, categories=taste.categories, limit=more)]
     reasons = _category_reasons(board, trending, taste.categories)
     best = taken[-1].score if taken else 1.0
-    entries = alternate(
-        crowd_entries(trending, source=Source.TRENDING, best=best, reasons=reasons),
-        crowd_entries(latest, source=Source.LATEST, best=best, reasons=_newness(latest, taste.categories)),
+    entries = list(
+        alternate(
+            crowd_entries(trending, source=Source.TRENDING, best=best, reasons=reasons),
+            crowd_entries(latest, source=Source.LATEST, best=best, reasons=_newness(latest, taste.categories)),
+        )
     )
-    return unique(entries, without=without, limit=free)
+    news = unique(entries, without=without | taste.shown_often, limit=free)
+    return news + unique(entries, without=without.union(entry.paper_id for entry in news), limit=free - len(news))
 
 
 def _category_reasons(board: Board, papers: Sequence[int], wanted: tuple[str, ...]) -> dict[int, Reason]:

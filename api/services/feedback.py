@@ -1,132 +1,137 @@
 """What readers did: events into the log, the library and the readers' change counters, in one transaction."""
 
-import hashlib
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeAlias
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from api.schemas.events import BatchOutcome, Code, EventAnswer, EventBatch, EventDraft
-from api.store import events, library, papers, users
-from api.store.tables import EPOCH, ONE_MICROSECOND
+from api.schemas.events import BatchOutcome, EventAnswer, EventBatch
+from api.services.dead_letters import MOST_LETTERS, Letter, keep_rejected
+from api.services.event_matching import DUPLICATE, Candidate, Group, RememberedIds, match_events
+from api.services.merging import find_accounts, is_anonymous
+from api.store import event_log, library, users
+from api.store.event_log import EventRow
+from api.store.events import hidden_paper_ids, lock_readers
+from api.store.tables import EPOCH
 from recommender.domain import EventKind
 
 HIDING: Final = frozenset({EventKind.CLICK, EventKind.READ, EventKind.SAVE, EventKind.DISMISS})
 SHOWING: Final = frozenset({EventKind.UNSAVE, EventKind.UNDISMISS})
 SAVING: Final = frozenset({EventKind.SAVE, EventKind.UNSAVE})
 # Having been shown a paper moves no list: an impression alone starts no refresh.
-STILL: Final = frozenset({EventKind.IMPRESSION})
+STILL: Final = EventKind.IMPRESSION
 
-_ACCEPTED: Final = "accepted"
-_DUPLICATE: Final = "duplicate"
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """An event whose paper and reader are known."""
-
-    batch: int
-    place: int
-    draft: EventDraft
-    user_id: int
-    paper_id: int
-    payload_hash: str
-
-    @property
-    def key(self) -> events.EventKey:
-        return self.user_id, self.draft.event_id
+ACCEPTED: Final = "accepted"
 
 
-def record_events(session: Session, batches: Sequence[EventBatch], *, now: datetime) -> list[BatchOutcome]:
-    """Store the new events of many requests in a fixed number of statements; return each request's outcome."""
-    answers: list[list[EventAnswer | None]] = [_rejected_already(batch) for batch in batches]
-    candidates = _find_candidates(session, batches, answers, now=now)
-    if not candidates:
-        return [_outcome(batch, [], None) for batch in answers]
-    user_ids = sorted({candidate.user_id for candidate in candidates})
-    events.lock_readers(session, user_ids)
-    accepted = _store(session, candidates, answers, now=now)
-    _project(session, accepted)
-    moved = sorted({candidate.user_id for candidate, _ in accepted if candidate.draft.kind not in STILL})
-    if moved:
-        users.advance_users(session, moved, now=now)
-    if still := sorted({candidate.user_id for candidate, _ in accepted} - set(moved)):
-        users.touch_users(session, still, now=now)
-    shown = _shown_again(session, [candidate for candidate, _ in accepted])
-    of_batch: dict[int, list[_Candidate]] = defaultdict(list)
+_Accepted: TypeAlias = tuple[Candidate, int]  # an event that is in the log now, and its event_pk
+
+
+def make_recorder(*, most_letters: int) -> Callable[[Session, list[EventBatch]], list[BatchOutcome]]:
+    """Return the work of a group commit: `record_events` with the numbers that this process remembers."""
+    ids = RememberedIds()
+
+    def record(session: Session, batches: list[EventBatch]) -> list[BatchOutcome]:
+        try:
+            return record_events(session, batches, now=datetime.now(UTC), ids=ids, most_letters=most_letters)
+        except sa.exc.IntegrityError:  # somebody who was remembered is gone; the group is tried again
+            ids.forget()
+            raise
+
+    return record
+
+
+def record_events(
+    session: Session,
+    batches: Sequence[EventBatch],
+    *,
+    now: datetime,
+    ids: RememberedIds | None = None,
+    most_letters: int = MOST_LETTERS,
+) -> list[BatchOutcome]:
+    """Store the new events of many requests in a fixed number of statements; return each request's outcome.
+
+    Rejected ones are kept as dead letters in the same transaction.
+    """
+    group = Group(batches, [[None] * len(batch.entries) for batch in batches])
+    candidates = _lock(session, group, match_events(session, group, ids or RememberedIds(), now=now))
+    accepted = _append(session, group, candidates) if candidates else []
+    moving = [entry for entry in accepted if entry[0].draft.kind is not STILL]
+    _note(session, accepted, moving, now=now)
+    keep_rejected(session, _letters(group), now=now, most=most_letters)
+    hidden = _hidden_now(session, moving)
+    moved: dict[int, list[Candidate]] = defaultdict(list)
+    shown: dict[int, list[int]] = defaultdict(list)
     for candidate, _ in accepted:
-        of_batch[candidate.batch].append(candidate)
+        if candidate.draft.kind is STILL:
+            shown[candidate.batch].append(candidate.paper_id)
+        else:
+            moved[candidate.batch].append(candidate)
     readers = {candidate.batch: candidate.user_id for candidate in candidates}
     return [
-        _outcome(batch, of_batch[at], readers.get(at), shown.get(readers.get(at, 0), frozenset()))
-        for at, batch in enumerate(answers)
+        _outcome(group.answers[at], moved.get(at, ()), readers.get(at), hidden, shown.get(at, ()))
+        for at in range(len(batches))
     ]
 
 
-def payload_hash(
-    kind: int, paper_id: int, *, occurred: int | None, position: int | None, value: float | None, slate: str | None
-) -> str:
-    """Return what tells a replay from another event under the same id: a hash of all that the client said."""
-    text = f"{kind}|{paper_id}|{occurred}|{position}|{value}|{slate}"
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+def _lock(session: Session, group: Group, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    """Let writers of the same reader follow each other; who became part of an account meanwhile writes for that."""
+    if not candidates:
+        return candidates
+    lock_readers(session, {candidate.user_id for candidate in candidates})
+    visitors = {one.user_id for one in candidates if is_anonymous(group.batches[one.batch].incoming.external_user)}
+    accounts = find_accounts(session, visitors)
+    if not accounts:
+        return candidates
+    lock_readers(session, accounts.values())
+    return [one._replace(user_id=accounts.get(one.user_id, one.user_id)) for one in candidates]
 
 
-def _rejected_already(batch: EventBatch) -> list[EventAnswer | None]:
-    return [entry if isinstance(entry, EventAnswer) else None for entry in batch.entries]
+def _note(session: Session, accepted: Sequence[_Accepted], moving: Sequence[_Accepted], *, now: datetime) -> None:
+    """Let the library and the readers' counters follow what is new in the log."""
+    _project(session, moving)
+    moved = {candidate.user_id for candidate, _ in moving}
+    if moved:
+        users.advance_users(session, sorted(moved), now=now)
+    if still := {candidate.user_id for candidate, _ in accepted} - moved:
+        users.touch_users(session, sorted(still), now=now)
 
 
-def _find_candidates(
-    session: Session, batches: Sequence[EventBatch], answers: list[list[EventAnswer | None]], *, now: datetime
-) -> list[_Candidate]:
-    drafts = [
-        (at, place, entry)
-        for at, batch in enumerate(batches)
-        for place, entry in enumerate(batch.entries)
-        if isinstance(entry, EventDraft)
-    ]
-    paper_ids = papers.paper_ids_of(session, {draft.external_paper_id for _, _, draft in drafts}) if drafts else {}
-    known: list[tuple[int, int, EventDraft, int]] = []
-    for at, place, draft in drafts:
-        paper_id = paper_ids.get(draft.external_paper_id)
-        if paper_id is None:
-            answers[at][place] = _reject(draft, "unknown_paper", "no paper with this id is known here")
+def _append(session: Session, group: Group, candidates: Sequence[Candidate]) -> list[_Accepted]:
+    """Insert what is new, answer every candidate, return the accepted ones."""
+    rows = [_row(candidate, group.batches[candidate.batch]) for candidate in candidates]
+    keys = event_log.append_events(session, rows)
+    if len(keys) == len(candidates):
+        for candidate in candidates:
+            group.answers[candidate.batch][candidate.place] = EventAnswer(candidate.draft.shown_id, ACCEPTED)
+        return list(zip(candidates, keys, strict=True))
+    return _sort_out(session, group, candidates, set(keys))
+
+
+def _sort_out(session: Session, group: Group, candidates: Sequence[Candidate], new: set[int]) -> list[_Accepted]:
+    """Tell the events that are `new` from those whose id was there before or stands twice in the group."""
+    stored = event_log.find_stored(session, {candidate.key for candidate in candidates})
+    accepted: list[_Accepted] = []
+    for candidate in candidates:
+        event_pk, known = stored[candidate.key]
+        shown_id = candidate.draft.shown_id
+        if event_pk in new:
+            new.remove(event_pk)
+            accepted.append((candidate, event_pk))
+            group.answers[candidate.batch][candidate.place] = EventAnswer(shown_id, ACCEPTED)
+        elif candidate.payload_hash == known:
+            group.answers[candidate.batch][candidate.place] = EventAnswer(shown_id, DUPLICATE)
         else:
-            known.append((at, place, draft, paper_id))
-    if not known:
-        return []
-    user_ids, _ = users.ensure_users(session, {batches[at].external_user for at, *_ in known}, now=now)
-    return [
-        _Candidate(at, place, draft, user_ids[batches[at].external_user], paper_id, _hash(draft, paper_id))
-        for at, place, draft, paper_id in known
-    ]
-
-
-def _store(
-    session: Session, candidates: list[_Candidate], answers: list[list[EventAnswer | None]], *, now: datetime
-) -> list[tuple[_Candidate, int]]:
-    """Insert what is new, answer every candidate, return the accepted ones with their event_pk."""
-    first: dict[events.EventKey, _Candidate] = {}
-    for candidate in candidates:
-        first.setdefault(candidate.key, candidate)
-    inserted = events.insert_events(session, [_row(candidate, now=now) for candidate in first.values()])
-    stored = events.payload_hashes(session, first.keys() - inserted.keys()) if len(inserted) < len(first) else {}
-    accepted: list[tuple[_Candidate, int]] = []
-    for candidate in candidates:
-        key, draft = candidate.key, candidate.draft
-        answer = EventAnswer(draft.shown_id, _DUPLICATE)
-        if key in inserted and first[key] is candidate:
-            accepted.append((candidate, inserted[key]))
-            answer = EventAnswer(draft.shown_id, _ACCEPTED)
-        elif candidate.payload_hash != stored.get(key, first[key].payload_hash):
-            answer = _reject(draft, "conflict", "another event was stored under this id: make a new id for each event")
-        answers[candidate.batch][candidate.place] = answer
+            reason = "another event was stored under this id: make a new id for each event"
+            group.reject(candidate.batch, candidate.place, "conflict", reason)
     return accepted
 
 
-def _project(session: Session, accepted: Iterable[tuple[_Candidate, int]]) -> None:
+def _project(session: Session, accepted: Iterable[_Accepted]) -> None:
     library.project_changes(
         session,
         [
@@ -134,7 +139,7 @@ def _project(session: Session, accepted: Iterable[tuple[_Candidate, int]]) -> No
                 candidate.user_id,
                 candidate.paper_id,
                 candidate.draft.kind == EventKind.SAVE,
-                candidate.draft.occurred_at,
+                _time(candidate),
                 event_pk,
             )
             for candidate, event_pk in accepted
@@ -143,62 +148,92 @@ def _project(session: Session, accepted: Iterable[tuple[_Candidate, int]]) -> No
     )
 
 
-def _shown_again(session: Session, accepted: Iterable[_Candidate]) -> dict[int, frozenset[int]]:
-    """Return, for readers who took something back, those of its papers that nothing else hides."""
+def _letters(group: Group) -> list[Letter]:
+    """Return what was rejected, as it came; a letter that is replayed is kept already."""
+    return [
+        _letter(batch, place, answer)
+        for batch, answers in zip(group.batches, group.answers, strict=True)
+        if batch.incoming.received_at is None
+        for place, answer in enumerate(answers)
+        if answer is not None and answer.status == "rejected"
+    ]
+
+
+def _letter(batch: EventBatch, place: int, answer: EventAnswer) -> Letter:
+    incoming = batch.incoming
+    return Letter(
+        external_user=incoming.external_user,
+        user_id=incoming.user_id if incoming.external_user is None else None,
+        event_id=answer.event_id,
+        code=answer.code or "",
+        reason=answer.reason or "",
+        raw=json.dumps(incoming.events[place], ensure_ascii=False).encode("utf-8", "surrogatepass"),
+        sent_at_raw=incoming.sent_at if isinstance(incoming.sent_at, str) else None,
+        received_at=EPOCH + timedelta(microseconds=batch.received),
+        batch_slate=incoming.slate,
+    )
+
+
+def _hidden_now(session: Session, moving: Sequence[_Accepted]) -> set[tuple[int, int]]:
+    """Return those (reader, paper) of these events that must not be shown, whatever order the events came in."""
+    hidden: set[tuple[int, int]] = set()
     undone: dict[int, set[int]] = defaultdict(set)
-    for candidate in accepted:
+    for candidate, _ in moving:
         if candidate.draft.kind in SHOWING:
             undone[candidate.user_id].add(candidate.paper_id)
-    return {
-        user_id: frozenset(paper_ids.difference(events.hidden_paper_ids(session, user_id).tolist()))
-        for user_id, paper_ids in undone.items()
-    }
+    done = [candidate for candidate, _ in moving if candidate.draft.kind in HIDING]
+    for user_id in undone:
+        hidden.update((user_id, paper_id) for paper_id in hidden_paper_ids(session, user_id).tolist())
+    done = [candidate for candidate in done if candidate.user_id not in undone]
+    if saved := {(one.user_id, one.paper_id) for one in done if one.draft.kind == EventKind.SAVE}:
+        hidden |= library.saved_among(session, saved)
+    if others := [one for one in done if one.draft.kind != EventKind.SAVE]:
+        pairs = {(one.user_id, one.paper_id) for one in others}
+        hidden |= pairs - event_log.brought_back_since(session, pairs, since=min(map(_time, others)))
+    return hidden
 
 
 def _outcome(
-    answers: list[EventAnswer | None],
-    accepted: list[_Candidate],
+    answers: Sequence[EventAnswer | None],
+    moved: Collection[Candidate],
     user_id: int | None,
-    shown: frozenset[int] = frozenset(),
+    hidden: set[tuple[int, int]],
+    shown: Collection[int],
 ) -> BatchOutcome:
-    hide = {candidate.paper_id for candidate in accepted if candidate.draft.kind in HIDING}
-    undone = {candidate.paper_id for candidate in accepted if candidate.draft.kind in SHOWING}
+    pairs = {(one.user_id, one.paper_id) for one in moved if one.draft.kind in HIDING}
+    back = {(one.user_id, one.paper_id) for one in moved if one.draft.kind in SHOWING}
     return BatchOutcome(
         answers=tuple(answer for answer in answers if answer is not None),
         user_id=user_id,
-        hide=tuple(sorted(hide - shown)),
-        unhide=tuple(sorted(undone & shown)),
-        is_change=any(candidate.draft.kind not in STILL for candidate in accepted),
+        hide=tuple(sorted(paper_id for _, paper_id in pairs & hidden)),
+        unhide=tuple(sorted(paper_id for _, paper_id in back - hidden)),
+        latest=max(map(_time, moved), default=None),
+        shown=tuple(shown),
     )
 
 
-def _row(candidate: _Candidate, *, now: datetime) -> dict[str, Any]:
-    draft = candidate.draft
-    return {
-        "user_id": candidate.user_id,
-        "event_id": draft.event_id,
-        "kind": int(draft.kind),
-        "paper_id": candidate.paper_id,
-        "occurred_at": draft.occurred_at,
-        "received_at": now,
-        "position": draft.position,
-        "value": draft.value,
-        "slate": draft.slate,
-        "payload_hash": candidate.payload_hash,
-        "is_import": False,
-    }
-
-
-def _hash(draft: EventDraft, paper_id: int) -> str:
-    return payload_hash(
-        int(draft.kind),
-        paper_id,
-        occurred=(draft.raw_occurred_at - EPOCH) // ONE_MICROSECOND,
-        position=draft.position,
-        value=draft.value,
-        slate=draft.slate,
+def _row(candidate: Candidate, batch: EventBatch) -> EventRow:
+    draft, opened, shown = candidate.draft, candidate.draft.opened, candidate.shown
+    said: tuple[str | None, int | None, int | None, float | None, str | None, str | None] = (
+        (None, None, None, None, None, None)
+        if opened is None or shown is None
+        else (opened.slate_id, shown.position, int(shown.source), shown.propensity, opened.version, opened.variant)
+    )
+    return EventRow(
+        candidate.user_id,
+        draft.event_id,
+        draft.kind,
+        candidate.paper_id,
+        draft.occurred,
+        batch.received,
+        draft.raw_occurred,
+        batch.raw_sent,
+        draft.position,
+        draft.value,
+        *said,
+        candidate.payload_hash,
     )
 
 
-def _reject(draft: EventDraft, code: Code, reason: str) -> EventAnswer:
-    return EventAnswer(draft.shown_id, "rejected", code, reason)
+def _time(candidate: Candidate) -> datetime:
+    return EPOCH + timedelta(microseconds=candidate.draft.occurred)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -14,6 +15,7 @@ from api.settings import Settings
 from api.store import facts, servers
 from api.store.engine import Database
 from api.store.migrate import is_current
+from api.store.pending import PendingReaders
 from api.store.state import read_state
 
 log = logging.getLogger(__name__)
@@ -76,6 +78,8 @@ def read_gauges(settings: Settings, db: Database, *, now: datetime) -> dict[str,
     lengths = servers.read_queue_lengths(settings.resolved_broker_url, QUEUES)
     gauges = {f"queue_length_{name}": float(length) for name, length in (lengths or {}).items()}
     gauges["broker_up"] = float(lengths is not None)
+    if lengths is not None and (waiting := count_pending(settings)) is not None:
+        gauges["pending_readers"] = float(waiting)
     gauges["cache_up"] = float(servers.ping_server(settings.resolved_cache_url) is None)
     try:
         with db.read() as session:
@@ -92,6 +96,12 @@ def read_gauges(settings: Settings, db: Database, *, now: datetime) -> dict[str,
     if found.newest_paper_at:
         gauges["newest_paper_age_seconds"] = (now - found.newest_paper_at).total_seconds()
     return gauges
+
+
+def count_pending(settings: Settings) -> int | None:
+    """Return how many readers wait for a list that includes what they did, None while the broker is away."""
+    with closing(PendingReaders(settings.resolved_broker_url)) as pending:
+        return pending.count()
 
 
 def _server(url: str, meanwhile: str) -> Check:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from api.services.feedback import payload_hash
+from api.services.event_matching import payload_hash
 from api.sources.history import HistoryRow
 from api.sources.records import RejectedLine
 from api.store import event_import, events, papers, users

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from api.errors import NotFound
 from api.runtime.serving import Served
 from api.services.feed import NO_VERSION, NOBODY
-from api.services.slates import Filters
+from api.services.feed_places import Filters
 from api.services.trending import Window, read_board
 from api.settings import read_settings
 from api.store.feed_codec import Entry, FeedList, Reason, ReasonKind, Source, list_of

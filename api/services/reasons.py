@@ -13,8 +13,7 @@ from recommender.hybrid import Hybrid
 
 LONGEST_TITLE: Final = 80  # characters of a title in a reason
 NO_TERM: Final = -1
-_KEEPING: Final = (EventKind.SAVE, EventKind.UPVOTE)
-_READING: Final = (*_KEEPING, EventKind.CLICK, EventKind.READ)
+_OPENING: Final = (EventKind.CLICK, EventKind.READ)
 _SENTENCES: Final = {
     ReasonKind.TASTE: "close to {}",
     ReasonKind.SAVED: "because you saved “{}”",
@@ -35,22 +34,9 @@ _WITHOUT_NAME: Final = {
 }
 
 
-def evidence_of(interactions: Interactions, seeds: NDArray[np.int64]) -> dict[int, ReasonKind]:
-    """Return how each paper came into a reader's profile: named as an interest, opened, or kept, the strongest wins."""
-    evidence = dict.fromkeys(seeds.tolist(), ReasonKind.CHOSEN)
-    kept = np.isin(interactions.kinds, [int(kind) for kind in _KEEPING])
-    opened: list[int] = np.unique(interactions.paper_ids[~kept]).tolist()
-    saved: list[int] = np.unique(interactions.paper_ids[kept]).tolist()
-    for paper_id in opened:
-        evidence.setdefault(paper_id, ReasonKind.OPENED)
-    evidence.update(dict.fromkeys(saved, ReasonKind.SAVED))
-    return evidence
-
-
-def has_read(interactions: Interactions, profile: Profile) -> bool:
-    """True when a click, a read, a save or a vote in force is part of the profile."""
-    is_reading = np.isin(interactions.kinds, [int(kind) for kind in _READING])
-    return bool(np.isin(interactions.paper_ids[is_reading], profile.paper_ids).any())
+def is_opening(interactions: Interactions) -> NDArray[np.bool_]:
+    """Return which events opened a paper."""
+    return np.isin(interactions.kinds, [int(kind) for kind in _OPENING])
 
 
 def explain(
@@ -85,10 +71,12 @@ def named_papers(reasons: Sequence[Reason]) -> set[int]:
 
 def tell(reason: Reason, titles: Mapping[int, str]) -> str:
     """Return the reason as a sentence."""
-    name = titles.get(reason.paper_id, "") if reason.kind in PAPER_REASONS else reason.text
-    if not name:
-        return _WITHOUT_NAME[reason.kind]
-    return _SENTENCES[reason.kind].format(_short(name))
+    return sentence(reason.kind, titles.get(reason.paper_id, "") if reason.kind in PAPER_REASONS else reason.text)
+
+
+def sentence(kind: ReasonKind, name: str) -> str:
+    """Return a reason of a kind as a sentence that names a paper, term or category, or none."""
+    return _SENTENCES[kind].format(_short(name)) if name else _WITHOUT_NAME[kind]
 
 
 def _short(title: str) -> str:

@@ -1,156 +1,149 @@
-"""Signed tokens: a slate says what one page showed, a cursor holds the frozen rest of a list."""
+"""Slates: what one page showed to whom, as a signed text that comes back with events, so that nothing is looked up."""
 
-import base64
-import hashlib
-import hmac
-import secrets
-import struct
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from functools import lru_cache
+from struct import Struct, pack, unpack_from
+from typing import Final, Literal, NamedTuple
 
-import numpy as np
-import orjson
-
-from api.errors import InvalidCursor
-from api.services.cursors import from_url_safe
-from api.store.feed_codec import FeedList, Source, pack, unpack
-from api.store.papers import Place
+from api.runtime.keys import KeyRing
+from api.services.feed_places import Page
+from api.store.feed_codec import Source
+from api.store.packed_list import SOURCES
 from api.store.tables import EPOCH, ONE_MICROSECOND
 
-SIGNATURE_BYTES: Final = 16
-LONGEST_TOKEN: Final = 16_384  # characters
-LARGEST_EXTRA: Final = 65_535  # bytes of filters, and paper ids that a cursor may skip
-SLATE_HEADER: Final = struct.Struct("<BQ8sqIHB")  # format, reader, slate, time, first rank, papers, length of version
-CURSOR_HEADER: Final = struct.Struct("<BHHf")  # format, bytes of the frame, ids to skip, lowest score
-FORMAT: Final = 1
-WIDE: Final = np.dtype("<i8")
+FORMAT: Final = 2
+PURPOSE: Final = b"slate"
+# format, reader, slate, time, first rank, papers, bytes of a paper id, of the version, of the variant, propensities
+HEADER: Final = Struct("<BQ8sqIBBBBB")
+MOST_PROPENSITIES: Final = 64  # different ones in one slate: what fits beside the source in one byte
+SOURCE_SHIFT: Final = 6
+ID_FORMATS: Final = {4: "I", 8: "Q"}  # by bytes of a paper id
+MOST_REMEMBERED: Final = 4096  # opened slates of a process, about 2 kB each
+# A rotation reaches other processes within seconds, other hosts with their restart: what the replaced key still seals.
+OVERLAP: Final = timedelta(minutes=10)
+
+Refusal = Literal["forged_slate", "stale_slate"]
+
+
+class Shown(NamedTuple):  # a tuple because one is made for each event that comes in
+    """How a slate showed one paper."""
+
+    position: int  # from 1, over all pages of the list
+    source: Source
+    propensity: float  # probability of this paper at this place, over all slate ids
 
 
 @dataclass(frozen=True, slots=True)
 class Slate:
     """What one page showed to whom, when, and from which model."""
 
-    slate_id: str
+    slate_id: str  # 16 hex digits: all pages of one frozen list share it
     user_id: int  # 0: nobody in particular
-    version: str
+    version: str  # of the model, "" without one
+    variant: str
     shown_at: datetime
-    first_rank: int
-    paper_ids: tuple[int, ...]
-    sources: tuple[Source, ...]
+    papers: Mapping[int, Shown]  # by paper id, in the order of the page
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What a list was narrowed to."""
+class _Papers(Mapping[int, Shown]):
+    """The papers of a slate, of which an event asks for one: they are told apart on demand."""
 
-    categories: tuple[str, ...] = ()
-    since: datetime | None = None
+    __slots__ = ("_codes", "_first_rank", "_ids", "_table")
+
+    def __init__(self, first_rank: int, ids: tuple[int, ...], codes: bytes, table: tuple[float, ...]) -> None:
+        self._first_rank = first_rank
+        self._ids = ids
+        self._codes = codes
+        self._table = table
+
+    def __getitem__(self, paper_id: int) -> Shown:
+        try:
+            at = self._ids.index(paper_id)
+        except ValueError:
+            raise KeyError(paper_id) from None
+        code = self._codes[at]
+        chance = self._table[code & (MOST_PROPENSITIES - 1)]
+        return Shown(self._first_rank + at, SOURCES[code >> SOURCE_SHIFT], chance)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
 
 
-@dataclass(frozen=True, slots=True)
-class FeedPlace:
-    """A place in a frozen list: what is left of it, and where "latest" goes on when it ends."""
-
-    rest: FeedList
-    source: str = "latest"  # what the list as a whole is
-    shown: int = 0  # papers on the pages before
-    skip: tuple[int, ...] = ()  # papers of the list already shown, and those the caller excluded
-    filters: Filters = Filters()
-    lowest: float = 0.0  # score of the list's last paper: what follows it is not above
-    has_tail: bool = True  # False: the list ends where it ends
-    tail: Place | None = None  # last place taken from "latest"
+class _Forged(Exception):
+    """A text that is no slate of ours: an exception, because what raises is not remembered."""
 
 
-def write_slate(secret_key: bytes, page: FeedList, *, user_id: int, first_rank: int, now: datetime) -> str:
-    """Return the token of a page of at most 100 papers."""
-    version = page.version.encode()
-    header = SLATE_HEADER.pack(
+def write_slate(keys: KeyRing, page: Page, *, user_id: int, variant: str, now: datetime) -> str:
+    """Return the token of a page of at most 255 papers."""
+    table = {chance: at for at, chance in enumerate(dict.fromkeys(page.propensities))}
+    if len(table) > MOST_PROPENSITIES:
+        raise ValueError(f"a page has at most {MOST_PROPENSITIES} different propensities, not {len(table)}")
+    codes = bytes(
+        [source << SOURCE_SHIFT | table[chance] for source, chance in zip(page.sources, page.propensities, strict=True)]
+    )
+    version, name = page.frozen.version.encode(), variant.encode()
+    width = 8 if max(page.paper_ids, default=0) >> 32 else 4
+    header = HEADER.pack(
         FORMAT,
         user_id,
-        secrets.token_bytes(8),
+        page.slate_id,
         (now - EPOCH) // ONE_MICROSECOND,
-        first_rank,
+        page.first_rank,
         len(page),
+        width,
         len(version),
+        len(name),
+        len(table),
     )
-    ids = np.asarray(page.paper_ids, dtype=WIDE).astype("<u8").view(np.uint8).reshape(-1, 8)[:, :5]
-    sources = bytes(page.source(at) for at in range(len(page)))
-    return _seal(secret_key, b"slate", header + version + ids.tobytes() + sources)
+    ids = pack(f"<{len(page)}{ID_FORMATS[width]}", *page.paper_ids)
+    chances = pack(f"<{len(table)}d", *table)
+    return keys.seal(PURPOSE, b"".join((header, version, name, ids, codes, chances)))
 
 
-def read_slate(secret_key: bytes, token: str) -> Slate | None:
-    """Return what a token says, None for one that this service did not write."""
-    payload = _open(secret_key, b"slate", token)
-    if payload is None:
+def open_slate(keys: KeyRing, token: str, *, now: datetime, days: int) -> Slate | Refusal:
+    """Return what a token says, or why it does not count: not ours, or older than so many days."""
+    try:
+        slate, retired_at = _opened(keys, token)
+    except _Forged:
+        return "forged_slate"
+    is_old = now - slate.shown_at > timedelta(days=days)
+    is_of_replaced_key = retired_at is not None and slate.shown_at > retired_at + OVERLAP
+    return "stale_slate" if is_old or is_of_replaced_key else slate
+
+
+def read_slate(keys: KeyRing, token: str) -> Slate | None:
+    """Return what a token says whatever its age, None for one that this service did not write."""
+    try:
+        return _opened(keys, token)[0]
+    except _Forged:
         return None
-    _, user_id, slate_id, at, first_rank, count, tag = SLATE_HEADER.unpack_from(payload)
-    start = SLATE_HEADER.size + tag
-    ids = tuple(int.from_bytes(payload[start + 5 * at : start + 5 * at + 5], "little") for at in range(count))
-    return Slate(
-        slate_id=slate_id.hex(),
-        user_id=user_id,
-        version=payload[SLATE_HEADER.size : start].decode(),
-        shown_at=EPOCH + timedelta(microseconds=at),
-        first_rank=first_rank,
-        paper_ids=ids,
-        sources=tuple(Source(code) for code in payload[start + 5 * count :]),
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _opened(keys: KeyRing, token: str) -> tuple[Slate, datetime | None]:
+    """What a token says, and when its key was replaced as far as was known at the first look."""
+    opened = keys.open(PURPOSE, token)
+    if opened is None or len(opened.payload) < HEADER.size or opened.payload[0] != FORMAT:
+        raise _Forged
+    payload = opened.payload
+    _, user_id, slate_id, shown, first_rank, count, width, tag, name, chances = HEADER.unpack_from(payload)
+    version_at = HEADER.size
+    variant_at = version_at + tag
+    ids_at = variant_at + name
+    codes_at = ids_at + width * count
+    ids = unpack_from(f"<{count}{ID_FORMATS[width]}", payload, ids_at)
+    table = unpack_from(f"<{chances}d", payload, codes_at + count)
+    slate = Slate(
+        slate_id.hex(),
+        user_id,
+        payload[version_at:variant_at].decode(),
+        payload[variant_at:ids_at].decode(),
+        EPOCH + timedelta(microseconds=shown),
+        _Papers(first_rank, ids, payload[codes_at : codes_at + count], table),
     )
-
-
-def write_cursor(secret_key: bytes, place: FeedPlace, *, scope: str) -> str:
-    """Return a cursor that rebuilds the place for the list and reader that `scope` names."""
-    tail = None if place.tail is None else [place.tail[0], (place.tail[1] - EPOCH) // ONE_MICROSECOND]
-    since = None if place.filters.since is None else (place.filters.since - EPOCH) // ONE_MICROSECOND
-    frame = orjson.dumps([place.source, place.shown, place.filters.categories, since, place.has_tail, tail])
-    skip = place.skip[:LARGEST_EXTRA]
-    header = CURSOR_HEADER.pack(FORMAT, len(frame), len(skip), place.lowest)
-    ids = np.asarray(skip, dtype=WIDE).astype("<u8").view(np.uint8).reshape(-1, 8)[:, :5]
-    return _seal(secret_key, _cursor_scope(scope), header + frame + ids.tobytes() + pack(place.rest))
-
-
-def read_cursor(secret_key: bytes, cursor: str, *, scope: str) -> FeedPlace:
-    """Return the place; raise InvalidCursor for a cursor that was not issued here for this list and reader."""
-    payload = _open(secret_key, _cursor_scope(scope), cursor)
-    rest = None
-    if payload is not None:
-        _, frame_length, skipped, lowest = CURSOR_HEADER.unpack_from(payload)
-        start = CURSOR_HEADER.size + frame_length
-        frame = payload[CURSOR_HEADER.size : start]
-        ids = [int.from_bytes(payload[start + 5 * at : start + 5 * at + 5], "little") for at in range(skipped)]
-        rest = unpack(payload[start + 5 * skipped :])
-    if rest is None:
-        raise InvalidCursor("this cursor does not belong to this list: start again without one", field="cursor")
-    source, shown, categories, since, has_tail, tail = orjson.loads(frame)
-    return FeedPlace(
-        rest=rest,
-        source=source,
-        shown=shown,
-        skip=tuple(ids),
-        filters=Filters(tuple(categories), None if since is None else EPOCH + timedelta(microseconds=since)),
-        lowest=lowest,
-        has_tail=has_tail,
-        tail=None if tail is None else (tail[0], EPOCH + timedelta(microseconds=tail[1])),
-    )
-
-
-def _cursor_scope(scope: str) -> bytes:
-    return b"cursor\0" + scope.encode("utf-8", "surrogatepass")
-
-
-def _seal(secret_key: bytes, purpose: bytes, payload: bytes) -> str:
-    return base64.urlsafe_b64encode(_sign(secret_key, purpose, payload) + payload).rstrip(b"=").decode()
-
-
-def _open(secret_key: bytes, purpose: bytes, token: str) -> bytes | None:
-    if len(token) > LONGEST_TOKEN:
-        return None
-    raw = from_url_safe(token)
-    signature, payload = raw[:SIGNATURE_BYTES], raw[SIGNATURE_BYTES:]
-    return payload if hmac.compare_digest(signature, _sign(secret_key, purpose, payload)) else None
-
-
-def _sign(secret_key: bytes, purpose: bytes, payload: bytes) -> bytes:
-    key = hashlib.sha256(secret_key).digest()  # blake2b takes at most 64 bytes of key
-    length = len(purpose).to_bytes(4, "little")
-    return hashlib.blake2b(length + purpose + payload, key=key, digest_size=SIGNATURE_BYTES).digest()
+    return slate, opened.retired_at

@@ -10,17 +10,16 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from api.store.tables import Event, LibraryItem, User
+from api.store.hiding import acts_of, load_hidden_ids
+from api.store.tables import Event, User
 from api.store.upsert import insert_into
 from recommender.domain import EventKind, Interactions
 
 EventKey: TypeAlias = tuple[int, str]  # user_id, event_id
 KEYS_PER_STATEMENT: Final = 500
 MICROSECONDS: Final = 1e6
-SEEN_KINDS: Final = (EventKind.CLICK, EventKind.READ)
-DISMISS_KINDS: Final = (EventKind.DISMISS, EventKind.UNDISMISS)
 
-_COLUMNS = (
+ACT_COLUMNS = (
     Event.user_id,
     Event.paper_id,
     Event.kind,
@@ -75,9 +74,9 @@ def lock_readers(session: Session, user_ids: Collection[int]) -> None:
 
 
 def load_interactions(session: Session, user_id: int) -> Interactions:
-    """Return one reader's events in log order; ids are int64."""
-    query = sa.select(*_COLUMNS).where(Event.user_id == user_id).order_by(Event.event_pk)
-    return _interactions(session.execute(query).all())
+    """Return what one reader did, in log order and without what they were only shown; ids are int64."""
+    query = sa.select(*ACT_COLUMNS).where(acts_of(user_id)).order_by(Event.event_pk)
+    return interactions_of(session.execute(query).all())
 
 
 def load_all_interactions(session: Session, *, up_to_event_pk: int, chunk: int = 200_000) -> Iterator[Interactions]:
@@ -85,7 +84,7 @@ def load_all_interactions(session: Session, *, up_to_event_pk: int, chunk: int =
     after = 0
     while True:
         query = (
-            sa.select(*_COLUMNS, Event.event_pk)
+            sa.select(*ACT_COLUMNS, Event.event_pk)
             .where(Event.event_pk > after, Event.event_pk <= up_to_event_pk)
             .order_by(Event.event_pk)
             .limit(chunk)
@@ -93,27 +92,13 @@ def load_all_interactions(session: Session, *, up_to_event_pk: int, chunk: int =
         rows = session.execute(query).all()
         if not rows:
             return
-        yield _interactions(rows)
+        yield interactions_of(rows)
         after = rows[-1][5]
 
 
 def hidden_paper_ids(session: Session, user_id: int) -> NDArray[np.int64]:
-    """Return the papers a list must leave out, ascending: saved or dismissed in force, ever clicked or read."""
-    saved = sa.select(LibraryItem.paper_id).where(LibraryItem.user_id == user_id, LibraryItem.is_saved)
-    hidden = set(session.scalars(saved))
-    events = (
-        sa.select(Event.paper_id, Event.kind)
-        .where(Event.user_id == user_id, Event.kind.in_([int(kind) for kind in SEEN_KINDS + DISMISS_KINDS]))
-        .order_by(sa.func.coalesce(sa.type_coerce(Event.occurred_at, sa.BigInteger), -1), Event.event_pk)
-    )
-    dismissed: dict[int, bool] = {}
-    for paper_id, kind in session.execute(events):
-        if kind in SEEN_KINDS:
-            hidden.add(paper_id)
-        else:
-            dismissed[paper_id] = kind == EventKind.DISMISS
-    hidden.update(paper_id for paper_id, is_dismissed in dismissed.items() if is_dismissed)
-    return np.array(sorted(hidden), dtype=np.int64)
+    """Return the papers a list must leave out, ascending: saved, dismissed or opened, and not brought back."""
+    return load_hidden_ids(session, user_id)
 
 
 def count_events_since(session: Session, event_pk: int, *, api_only: bool = True) -> int:
@@ -164,7 +149,8 @@ def _events(session: Session, query: sa.Select[int, str, int, int, datetime | No
     ]
 
 
-def _interactions(rows: Sequence[sa.Row[*tuple[Any, ...]]]) -> Interactions:
+def interactions_of(rows: Sequence[sa.Row[*tuple[Any, ...]]]) -> Interactions:
+    """Return rows of `ACT_COLUMNS` as arrays; ids are int64."""
     if not rows:
         empty = np.empty(0, dtype=np.int64)
         return Interactions(empty, empty, np.empty(0, np.uint8), np.empty(0), np.empty(0, np.float32))

@@ -2,8 +2,8 @@
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
 from typing import Final
 
@@ -12,14 +12,16 @@ import numpy as np
 from api.store.tables import EPOCH, ONE_MICROSECOND
 
 MAGIC: Final = b"PF"
-FORMAT: Final = 1
-# magic, format, bytes per paper id, seq, user id, built at (microseconds), entries, reasons, length of the version tag
-HEADER: Final = struct.Struct("<2sBBQQqHBB")
+FORMAT: Final = 2
+# magic, format, bytes per paper id, seq, user id, built at (microseconds), entries, pool, reasons, length of version
+HEADER: Final = struct.Struct("<2sBBQQqHHBB")
 SEQ_OFFSET: Final = 5  # of the seq in the value, counted from 1 as Lua does
-REASON_HEADER: Final = struct.Struct("<BB")  # kind, length of the reference
 LONGEST_REFERENCE: Final = 60  # bytes of a term or category in a reason
 REASON_BITS: Final = 6
 MOST_REASONS: Final = 1 << REASON_BITS  # what fits beside the source in one byte
+SPLIT_WIDTH: Final = 3  # bytes of a paper id: the two lower ones of all papers, then the highest of all
+LOW_BYTES: Final = 2
+MOST_REASON_BYTES: Final = 320  # of all reasons of a list: 64 papers, or a dozen long terms
 LARGEST_SCORE: Final = 65_000.0  # float16 ends at 65,504
 
 
@@ -69,6 +71,7 @@ class FeedList:
     codes: bytes  # source and position in `reasons` of each paper
     reasons: tuple[Reason, ...]
     hidden: frozenset[int] = frozenset()  # kept beside the list, not in its bytes
+    pool: tuple[int, ...] = ()  # new papers that exploration draws from, none of them in the list
 
     def __len__(self) -> int:
         return len(self.paper_ids)
@@ -86,16 +89,6 @@ class FeedList:
         """The source that the list as a whole is named after: its first that is not an exploration slot."""
         named = (Source(code >> REASON_BITS) for code in self.codes)
         return next((source for source in named if source is not Source.FRESH), Source.LATEST)
-
-    def select(self, positions: Iterable[int]) -> "FeedList":
-        """The papers at these positions, in that order."""
-        chosen = list(positions)
-        return replace(
-            self,
-            paper_ids=[self.paper_ids[at] for at in chosen],
-            scores=[self.scores[at] for at in chosen],
-            codes=bytes(self.codes[at] for at in chosen),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,31 +109,37 @@ def list_of(
     seq: int,
     built_at: datetime,
     hidden: frozenset[int] = frozenset(),
+    pool: Iterable[int] = (),
 ) -> FeedList:
     """Put entries into columns; reasons beyond the table's size become the general one of their kind.
 
     Scores are rounded to what the bytes keep, so that a list is the same before and after the cache.
     """
     table: dict[Reason, int] = {Reason(ReasonKind.TASTE): 0, Reason(ReasonKind.TRENDING): 1, Reason(ReasonKind.NEW): 2}
+    left = MOST_REASON_BYTES - sum(map(_size_of, table))
     ids: list[int] = []
     scores: list[float] = []
     codes = bytearray()
     for entry in entries:
         reason = entry.reason
-        if reason not in table and len(table) >= MOST_REASONS:
-            reason = _general(reason)
+        if reason not in table:
+            reason = reason if len(table) < MOST_REASONS and _size_of(reason) <= left else _general(reason)
+            left -= 0 if reason in table else _size_of(reason)
         at = table.setdefault(reason, len(table))
         ids.append(entry.paper_id)
         scores.append(entry.score)
         codes.append(entry.source << REASON_BITS | at)
     rounded: list[float] = np.clip(scores, -LARGEST_SCORE, LARGEST_SCORE).astype(np.float16).tolist()
-    return FeedList(user_id, version, seq, built_at, ids, rounded, bytes(codes), tuple(table), hidden)
+    return FeedList(user_id, version, seq, built_at, ids, rounded, bytes(codes), tuple(table), hidden, tuple(pool))
 
 
 def pack(feed: FeedList) -> bytes:
     """Return the bytes of a list; scores keep float16 precision, built_at whole microseconds."""
-    width = 8 if any(paper_id >> 32 for paper_id in feed.paper_ids) else 4
+    listed = [*feed.paper_ids, *feed.pool]
+    bits = max(listed, default=0).bit_length()
+    width = SPLIT_WIDTH if bits <= 8 * SPLIT_WIDTH else 4 if bits <= 32 else 8
     used, codes = _used_reasons(feed)
+    references = [_reference(reason) for reason in used]
     version = feed.version.encode()
     header = HEADER.pack(
         MAGIC,
@@ -150,40 +149,21 @@ def pack(feed: FeedList) -> bytes:
         feed.user_id,
         (feed.built_at - EPOCH) // ONE_MICROSECOND,
         len(feed.paper_ids),
+        len(feed.pool),
         len(used),
         len(version),
     )
-    ids = np.asarray(feed.paper_ids, dtype=f"<u{width}").tobytes()
     scores = np.clip(feed.scores, -LARGEST_SCORE, LARGEST_SCORE).astype("<f2").tobytes()
-    return b"".join((header, version, ids, scores, codes, *map(_pack_reason, used)))
+    kinds, lengths = bytes(reason.kind for reason in used), bytes(map(len, references))
+    ids = _pack_ids(listed, width=width)
+    return b"".join((header, version, ids, scores, codes, kinds, lengths, *references))
 
 
-def unpack(value: bytes | None) -> FeedList | None:
-    """Return the list in these bytes, None where they are no list of this format."""
-    if value is None:
-        return None
-    try:
-        return _unpack(value)
-    except (struct.error, ValueError, IndexError, OverflowError):
-        return None
-
-
-def _unpack(value: bytes) -> FeedList | None:
-    magic, form, width, seq, user_id, built, count, reasons, tag = HEADER.unpack_from(value)
-    if magic != MAGIC or form != FORMAT or width not in {4, 8}:
-        return None
-    at = HEADER.size
-    version = value[at : at + tag].decode()
-    at += tag
-    ids = np.frombuffer(value, dtype=f"<u{width}", count=count, offset=at).tolist()
-    at += count * width
-    scores = np.frombuffer(value, dtype="<f2", count=count, offset=at).tolist()
-    at += count * 2
-    codes = value[at : at + count]
-    table, end = _unpack_reasons(value, at + count, count=reasons)
-    if end != len(value) or len(codes) != count or any((code & (MOST_REASONS - 1)) >= reasons for code in set(codes)):
-        return None
-    return FeedList(user_id, version, seq, EPOCH + timedelta(microseconds=built), ids, scores, codes, table)
+def _pack_ids(paper_ids: list[int], *, width: int) -> bytes:
+    if width != SPLIT_WIDTH:
+        return np.asarray(paper_ids, dtype=f"<u{width}").tobytes()
+    ids = np.asarray(paper_ids, dtype=np.uint32)
+    return (ids & 0xFFFF).astype("<u2").tobytes() + (ids >> 8 * LOW_BYTES).astype(np.uint8).tobytes()
 
 
 def _used_reasons(feed: FeedList) -> tuple[list[Reason], bytes]:
@@ -200,23 +180,12 @@ def _general(reason: Reason) -> Reason:
     return Reason(kind)
 
 
-def _pack_reason(reason: Reason) -> bytes:
+def _size_of(reason: Reason) -> int:
+    """The bytes of a reason in a list: its kind, the length of what it names, and that."""
+    return 2 + len(_reference(reason))
+
+
+def _reference(reason: Reason) -> bytes:
     if reason.kind in PAPER_REASONS:
-        reference = reason.paper_id.to_bytes(5, "little")
-    else:
-        reference = reason.text.encode()[:LONGEST_REFERENCE]
-    return REASON_HEADER.pack(reason.kind, len(reference)) + reference
-
-
-def _unpack_reasons(value: bytes, at: int, *, count: int) -> tuple[tuple[Reason, ...], int]:
-    table = []
-    for _ in range(count):
-        kind_number, length = REASON_HEADER.unpack_from(value, at)
-        kind = ReasonKind(kind_number)
-        reference = value[at + REASON_HEADER.size : at + REASON_HEADER.size + length]
-        at += REASON_HEADER.size + length
-        if kind in PAPER_REASONS:
-            table.append(Reason(kind, paper_id=int.from_bytes(reference, "little")))
-        else:
-            table.append(Reason(kind, text=reference.decode(errors="ignore")))
-    return tuple(table), at
+        return reason.paper_id.to_bytes(max((reason.paper_id.bit_length() + 7) // 8, 1), "little")
+    return reason.text.encode()[:LONGEST_REFERENCE]

@@ -1,36 +1,36 @@
 """Prepared lists in the cache: a memo that may vanish at any moment, so every failure is a miss."""
 
-import asyncio
+import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 import redis
-import redis.asyncio
-from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from api.store.feed_cache import (
+    CHANGE_HIDDEN,
     DAY_MS,
+    FAILURES,
     WRITE_LIST,
+    CachedList,
     Circuit,
     checked_list,
     claim_key,
     feed_key,
     hidden_key,
     trending_key,
-    whole_set_mark,
     write_arguments,
 )
 from api.store.feed_codec import FeedList
+from api.store.hidden_codec import entries_of, unpack_hidden
+from api.store.redis_line import Command, RedisLine, Reply
 
 T = TypeVar("T")
 
 TIMEOUT_SECONDS: Final = 0.2  # a page waits no longer than this for a cache that hangs
-CLAIM_MS: Final = 10_000  # a refresh whose message was lost blocks the next hint no longer than this
 WAITS: Final = 4
 WAIT_SECONDS: Final = 0.1  # each
 DISTRUST_SECONDS: Final = 60.0  # after a mark was lost; by then the sweep has rebuilt the list
@@ -49,6 +49,7 @@ class FeedStore:
             retry=Retry(NoBackoff(), 0),
         )
         self._write = self._client.register_script(WRITE_LIST)
+        self._change = self._client.register_script(CHANGE_HIDDEN)
 
     def ping(self) -> bool:
         """True when the cache answers now, whatever the circuit remembers."""
@@ -60,29 +61,49 @@ class FeedStore:
         """Return the reader's prepared list with its hidden papers, None when any of it is missing or foreign."""
 
         def call() -> FeedList | None:
-            pipe = self._client.pipeline(transaction=False)
-            pipe.get(feed_key(version, user_id))
-            pipe.smembers(hidden_key(user_id))
-            value, members = pipe.execute()
-            return checked_list(value, members, user_id=user_id, version=version)
+            found: Any = self._client.mget(feed_key(version, user_id), hidden_key(user_id))
+            feed = checked_list(*found, user_id=user_id, version=version)
+            return None if feed is None else replace(feed.papers.in_columns(), hidden=feed.hidden)
 
         return self._call("read_list", call, default=None)
 
-    def read_hidden(self, user_id: int) -> frozenset[int]:
-        """Return what is marked hidden; a builder reads it before the reader's events and hands it to `write_list`."""
+    def read_hidden(self, user_id: int) -> bytes:
+        """Return the marks as they stand; a builder reads them before the reader's events, for `write_list`."""
 
-        def call() -> frozenset[int]:
-            members: Any = self._client.smembers(hidden_key(user_id))
-            return frozenset(map(int, members))
+        def call() -> bytes:
+            value: object = self._client.get(hidden_key(user_id))
+            return value if isinstance(value, bytes) else b""
 
-        return self._call("read_hidden", call, default=frozenset())
+        return self._call("read_hidden", call, default=b"")
 
-    def write_list(self, feed: FeedList, *, seen: frozenset[int] = frozenset()) -> bool:
+    def write_list(self, feed: FeedList, *, seen: bytes = b"") -> bool:
         """Write a list unless one that includes more of the reader's events is there; False when the cache is away."""
 
         def call() -> bool:
             keys = [feed_key(feed.version, feed.user_id), hidden_key(feed.user_id)]
             self._write(keys=keys, args=write_arguments(feed, seen=seen, ttl_ms=self._ttl_ms))
+            return True
+
+        return self._call("write_list", call, default=False)
+
+    def read_hidden_of(self, user_ids: Sequence[int]) -> list[bytes]:
+        """Return the same of several readers in one round trip."""
+
+        def call() -> list[bytes]:
+            values: Any = self._client.mget([hidden_key(user_id) for user_id in user_ids])
+            return [value or b"" for value in values]
+
+        return self._call("read_hidden", call, default=[b""] * len(user_ids)) if user_ids else []
+
+    def write_lists(self, lists: Sequence[FeedList], *, seen: Sequence[bytes]) -> bool:
+        """Write each list as `write_list` does, with few round trips for all; False when the cache is away."""
+
+        def call() -> bool:
+            pipe = self._client.pipeline(transaction=False)
+            for feed, marks in zip(lists, seen, strict=True):
+                keys = [feed_key(feed.version, feed.user_id), hidden_key(feed.user_id)]
+                self._write(keys=keys, args=write_arguments(feed, seen=marks, ttl_ms=self._ttl_ms), client=pipe)
+            pipe.execute()
             return True
 
         return self._call("write_list", call, default=False)
@@ -93,22 +114,25 @@ class FeedStore:
 
     def mark_hidden(self, user_id: int, paper_ids: Sequence[int]) -> bool:
         """Take papers out of the reader's very next page."""
-
-        def call() -> bool:
-            pipe = self._client.pipeline(transaction=False)
-            pipe.sadd(hidden_key(user_id), *paper_ids)
-            pipe.pexpire(hidden_key(user_id), self._ttl_ms)
-            pipe.execute()
-            return True
-
-        return self._call("mark_hidden", call, default=False) if paper_ids else True
+        return self._append("mark_hidden", user_id, entries_of(paper_ids))
 
     def unmark_hidden(self, user_id: int, paper_ids: Sequence[int]) -> bool:
         """Let papers show again whose hiding was undone."""
-        if not paper_ids:
+        return self._append("unmark_hidden", user_id, entries_of(paper_ids, shown=True))
+
+    def change_hidden(self, hide: Mapping[int, Collection[int]], unhide: Mapping[int, Collection[int]]) -> bool:
+        """Hide papers from readers and show others again, in one round trip for all; False when the cache is away."""
+
+        def call() -> bool:
+            readers = hide.keys() | unhide.keys()
+            entries = [
+                entries_of(hide.get(user_id, ())) + entries_of(unhide.get(user_id, ()), shown=True)
+                for user_id in readers
+            ]
+            self._change(keys=[hidden_key(user_id) for user_id in readers], args=[self._ttl_ms, *entries])
             return True
-        key = hidden_key(user_id)
-        return self._call("unmark_hidden", lambda: bool(self._client.srem(key, *paper_ids) or True), default=False)
+
+        return self._call("change_hidden", call, default=False) if hide or unhide else True
 
     def claim(self, name: str, *, seconds: float) -> bool:
         """True for the first caller in this time; False without a cache, because what needs a claim needs the cache."""
@@ -118,15 +142,6 @@ class FeedStore:
     def release(self, name: str) -> None:
         """Give a claim back."""
         self._call("release", lambda: bool(self._client.delete(claim_key(name))), default=False)
-
-    def claim_refresh(self, user_id: int) -> bool:
-        """True when a refresh of this reader should be queued: no other is waiting, or the cache cannot say."""
-        key = claim_key(f"refresh:{user_id}")
-        return self._call("claim", lambda: bool(self._client.set(key, b"1", nx=True, px=CLAIM_MS)), default=True)
-
-    def release_refresh(self, user_id: int) -> None:
-        """Say that the reader's events are about to be read: later ones need a refresh of their own."""
-        self.release(f"refresh:{user_id}")
 
     def read_trending(self, window: str) -> bytes | None:
         """Return the packed trending list of a window."""
@@ -146,6 +161,16 @@ class FeedStore:
         """Close the connections."""
         self._client.close()
 
+    def _append(self, what: str, user_id: int, entries: bytes) -> bool:
+        def call() -> bool:
+            pipe = self._client.pipeline(transaction=False)
+            pipe.append(hidden_key(user_id), entries)
+            pipe.pexpire(hidden_key(user_id), self._ttl_ms)
+            pipe.execute()
+            return True
+
+        return self._call(what, call, default=False) if entries else True
+
     def _call(self, what: str, call: Callable[[], T], *, default: T) -> T:
         if not self._circuit.lets_through():
             return default
@@ -161,108 +186,70 @@ class AsyncFeedStore:
         self._ttl_ms = ttl_days * DAY_MS
         self._circuit = Circuit()
         self._distrusted: dict[int, float] = {}  # readers whose hidden papers lack a mark, and until when
-        self._client = redis.asyncio.Redis.from_url(
-            url,
-            socket_timeout=None,  # `_in_time` limits the whole call
-            socket_connect_timeout=None,
-            retry=AsyncRetry(NoBackoff(), 0),
-        )
+        self._distrusting = threading.Lock()
+        self._line = RedisLine(url, patience_seconds=WAITS * WAIT_SECONDS)
 
-    async def read_list(self, user_id: int, *, version: str) -> FeedList | None:
+    async def read_list(self, user_id: int, *, version: str) -> CachedList | None:
         """Return the reader's prepared list in one round trip, None when any of it is missing or foreign."""
-
-        async def call() -> FeedList | None:
-            pipe = self._client.pipeline(transaction=False)
-            pipe.get(feed_key(version, user_id))
-            pipe.smembers(hidden_key(user_id))
-            value, members = await pipe.execute()
-            return checked_list(value, members, user_id=user_id, version=version)
-
-        return None if self._is_distrusted(user_id) else await self._call("read_list", call, default=None)
+        if self._is_distrusted(user_id):
+            return None
+        replies = await self._ask("read_list", ("MGET", feed_key(version, user_id), hidden_key(user_id)))
+        return None if replies is None else checked_list(*replies[0], user_id=user_id, version=version)
 
     async def read_hidden(self, user_id: int) -> frozenset[int] | None:
-        """Return the reader's hidden papers, None when the cache cannot say."""
-
-        async def call() -> frozenset[int] | None:
-            members: Any = self._client.smembers(hidden_key(user_id))
-            hidden = frozenset(map(int, await members))
-            return hidden if whole_set_mark(user_id) in hidden else None
-
-        return None if self._is_distrusted(user_id) else await self._call("read_hidden", call, default=None)
+        """Return all the reader's hidden papers, None when the cache cannot say."""
+        if self._is_distrusted(user_id):
+            return None
+        replies = await self._ask("read_hidden", ("GET", hidden_key(user_id)))
+        hidden = None if replies is None else unpack_hidden(replies[0], user_id=user_id)
+        return None if hidden is None or hidden.is_cut else hidden.paper_ids
 
     async def mark_hidden(self, user_id: int, paper_ids: Iterable[int]) -> bool:
         """Take papers out of the reader's very next page."""
-        ids = list(paper_ids)
-
-        async def call() -> bool:
-            pipe = self._client.pipeline(transaction=False)
-            pipe.sadd(hidden_key(user_id), *ids)
-            pipe.pexpire(hidden_key(user_id), self._ttl_ms)
-            await pipe.execute()
-            return True
-
-        is_marked = await self._call("mark_hidden", call, default=False) if ids else True
-        if not is_marked:  # the cache may come back with a list that still shows them
-            self._distrusted[user_id] = time.monotonic() + DISTRUST_SECONDS
+        is_marked = await self._append("mark_hidden", user_id, entries_of(paper_ids))
+        if not is_marked:
+            self.distrust([user_id])
         return is_marked
+
+    def distrust(self, user_ids: Iterable[int]) -> None:
+        """Read no list of these readers for a while: the cache may come back with one that shows what they hid."""
+        with self._distrusting:
+            self._distrusted.update(dict.fromkeys(user_ids, time.monotonic() + DISTRUST_SECONDS))
 
     async def unmark_hidden(self, user_id: int, paper_ids: Iterable[int]) -> bool:
         """Let papers show again whose hiding was undone."""
-        ids = list(paper_ids)
-
-        async def call() -> bool:
-            removing: Any = self._client.srem(hidden_key(user_id), *ids)
-            await removing
-            return True
-
-        return await self._call("unmark_hidden", call, default=False) if ids else True
-
-    async def claim_refresh(self, user_id: int) -> bool:
-        """True when a refresh of this reader should be queued: no other is waiting, or the cache cannot say."""
-
-        async def call() -> bool:
-            key = claim_key(f"refresh:{user_id}")
-            return bool(await self._client.set(key, b"1", nx=True, px=CLAIM_MS))
-
-        return await self._call("claim", call, default=True)
+        return await self._append("unmark_hidden", user_id, entries_of(paper_ids, shown=True))
 
     async def drop_list(self, user_id: int) -> bool:
         """Make every prepared list of the reader a miss."""
+        replies = await self._ask("drop_list", ("DEL", hidden_key(user_id)))
+        return replies is not None and bool(replies[0])
 
-        async def call() -> bool:
-            return bool(await self._client.delete(hidden_key(user_id)))
-
-        return await self._call("drop_list", call, default=False)
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._line.aclose()
 
     def _is_distrusted(self, user_id: int) -> bool:
         if not self._distrusted or user_id not in self._distrusted:
             return False
-        if time.monotonic() < self._distrusted[user_id]:
-            return True
         now = time.monotonic()
-        self._distrusted = {reader: until for reader, until in self._distrusted.items() if until > now}
-        return False
+        with self._distrusting:
+            self._distrusted = {reader: until for reader, until in self._distrusted.items() if until > now}
+        return user_id in self._distrusted
 
-    async def aclose(self) -> None:
-        """Close the connections."""
-        with suppress(RedisError, OSError):
-            await self._client.aclose()
+    async def _append(self, what: str, user_id: int, entries: bytes) -> bool:
+        if not entries:
+            return True
+        key = hidden_key(user_id)
+        return await self._ask(what, ("APPEND", key, entries), ("PEXPIRE", key, self._ttl_ms)) is not None
 
-    async def _call(self, what: str, call: Callable[[], Coroutine[Any, Any, T]], *, default: T) -> T:
+    async def _ask(self, what: str, *commands: Command) -> list[Reply] | None:
         if not self._circuit.lets_through():
-            return default
-        with self._circuit.guard(what):
-            return await _in_time(asyncio.ensure_future(call()))
-        return default
-
-
-async def _in_time(answer: "asyncio.Future[T]") -> T:
-    """Wait for the cache, in small parts: after a pause of this process, what has come in meanwhile is read first."""
-    try:
-        for _ in range(WAITS):
-            await asyncio.wait({answer}, timeout=WAIT_SECONDS)
-            if answer.done():
-                return answer.result()
-        raise TimeoutError
-    finally:
-        answer.cancel()
+            return None
+        try:
+            replies = await self._line.ask(*commands)
+        except FAILURES as error:
+            self._circuit.note_failure(what, error)
+            return None
+        self._circuit.note_success()
+        return replies

@@ -1,15 +1,30 @@
 """The library of saved papers: a projection of the event log."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from api.store.tables import LibraryItem
-from api.store.upsert import insert_into
+from api.store.pairs import OfPairs
+from api.store.tables import EPOCH, ONE_MICROSECOND, LibraryItem
+
+BEFORE_ALL: Final = -(2**62)  # stands for an unknown time
+_FIELDS: Final = ("user_id", "paper_id", "is_saved", "saved_at", "changed_at", "changed_pk")  # as `_row` gives them
+_UPSERT: Final = (
+    f"INSERT INTO library ({', '.join(_FIELDS)}) VALUES ({{}})"  # noqa: S608 - our own names
+    " ON CONFLICT (user_id, paper_id) DO UPDATE"
+    f" SET {', '.join(f'{name} = excluded.{name}' for name in _FIELDS[2:])}"
+    f" WHERE (coalesce(excluded.changed_at, {BEFORE_ALL}), excluded.changed_pk)"
+    f" > (coalesce(library.changed_at, {BEFORE_ALL}), library.changed_pk)"
+)
+_SAVED: Final = OfPairs(
+    "SELECT library.user_id, library.paper_id FROM {asked}"
+    " JOIN library ON library.user_id = asked.first AND library.paper_id = asked.second WHERE library.is_saved",
+    types=("bigint", "bigint"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +53,14 @@ def project_changes(session: Session, changes: Sequence[LibraryChange]) -> None:
         latest[change.user_id, change.paper_id] = change
     if not latest:
         return
-    statement = insert_into(session, LibraryItem)
-    new = statement.excluded
-    fields = ("is_saved", "saved_at", "changed_at", "changed_pk")
-    upsert = statement.on_conflict_do_update(
-        index_elements=["user_id", "paper_id"],
-        set_={name: new[name] for name in fields},
-        where=sa.tuple_(time_or_start(new.changed_at), new.changed_pk)
-        > sa.tuple_(time_or_start(LibraryItem.changed_at), LibraryItem.changed_pk),
-    )
-    rows = sorted((_row(change) for change in latest.values()), key=lambda row: (row["user_id"], row["paper_id"]))
-    session.connection().execute(upsert, rows)
+    connection = session.connection()
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    connection.exec_driver_sql(_UPSERT.format(", ".join([mark] * len(_FIELDS))), sorted(map(_row, latest.values())))
+
+
+def saved_among(session: Session, pairs: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Return those of these (user_id, paper_id) that are saved, as things stand."""
+    return {(user_id, paper_id) for user_id, paper_id in _SAVED.rows(session, sorted(pairs))}
 
 
 def load_saved(
@@ -82,15 +94,10 @@ def _order(change: LibraryChange) -> tuple[float, int]:
 
 def time_or_start(column: sa.ColumnElement[Any] | InstrumentedAttribute[datetime | None]) -> sa.ColumnElement[Any]:
     """The time as microseconds, an unknown one before all known ones."""
-    return sa.func.coalesce(sa.type_coerce(column, sa.BigInteger), -(2**62))
+    return sa.func.coalesce(sa.type_coerce(column, sa.BigInteger), BEFORE_ALL)
 
 
-def _row(change: LibraryChange) -> dict[str, Any]:
-    return {
-        "user_id": change.user_id,
-        "paper_id": change.paper_id,
-        "is_saved": change.is_save,
-        "saved_at": change.occurred_at if change.is_save else None,
-        "changed_at": change.occurred_at,
-        "changed_pk": change.event_pk,
-    }
+def _row(change: LibraryChange) -> tuple[int, int, bool, int | None, int | None, int]:
+    changed = None if change.occurred_at is None else (change.occurred_at - EPOCH) // ONE_MICROSECOND
+    saved = changed if change.is_save else None
+    return change.user_id, change.paper_id, change.is_save, saved, changed, change.event_pk

@@ -1,5 +1,6 @@
 """Which papers changed or went away: what caches of papers ask."""
 
+import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
@@ -9,6 +10,17 @@ from sqlalchemy.orm import Session
 
 from api.store.tables import Paper
 
+_EXISTING: Final = sa.text("SELECT paper_id FROM papers WHERE paper_id = ANY(:ids)")
+_EXISTING_ON_SQLITE: Final = sa.text(
+    "SELECT paper_id FROM papers WHERE paper_id IN (SELECT value FROM json_each(:ids))"
+)
+_MISSING: Final = sa.text(
+    "SELECT DISTINCT paper_id FROM unnest(:ids) AS named (paper_id) "
+    "WHERE NOT EXISTS (SELECT 1 FROM papers WHERE papers.paper_id = named.paper_id)"
+)
+_MISSING_ON_SQLITE: Final = sa.text(
+    "SELECT DISTINCT value FROM json_each(:ids) WHERE value NOT IN (SELECT paper_id FROM papers)"
+)
 MOST_CHANGES: Final = 10_000  # more than that and everything cached counts as changed
 
 
@@ -22,10 +34,27 @@ def changed_paper_ids(session: Session, *, since: datetime, among: Sequence[int]
 
 
 def existing_paper_ids(session: Session, paper_ids: Collection[int]) -> set[int]:
-    """Return those of `paper_ids` that exist."""
+    """Return those of `paper_ids` that exist; for hundreds of them, with every list that is built: one parameter."""
     if not paper_ids:
         return set()
-    return set(session.scalars(sa.select(Paper.paper_id).where(Paper.paper_id.in_(paper_ids))))
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        rows = connection.execute(_EXISTING_ON_SQLITE, {"ids": json.dumps(list(paper_ids))})
+    else:
+        rows = connection.execute(_EXISTING, {"ids": list(paper_ids)})
+    return {paper_id for (paper_id,) in rows}
+
+
+def missing_paper_ids(session: Session, paper_ids: Sequence[int]) -> set[int]:
+    """Return those of `paper_ids` that do not exist: mostly none of thousands, so next to nothing is read."""
+    if not paper_ids:
+        return set()
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        rows = connection.execute(_MISSING_ON_SQLITE, {"ids": json.dumps(paper_ids)})
+    else:
+        rows = connection.execute(_MISSING, {"ids": paper_ids})
+    return {paper_id for (paper_id,) in rows}
 
 
 def listed_at_of(session: Session, paper_ids: Collection[int]) -> dict[int, datetime]:

@@ -4,9 +4,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from api.store.tables import User
+from api.store.tables_letters import ANONYMOUS_PREFIX
 
 
 def recent_reader_names(session: Session, *, limit: int) -> list[str]:
-    """Return names of readers, the most recently active first; readers without activity are left out."""
-    query = sa.select(User.external_id).where(User.last_active_at.is_not(None))
+    """Return names of readers, the most recently active first; without activity or a name of their own: not at all."""
+    is_named = sa.not_(User.external_id.startswith(ANONYMOUS_PREFIX, autoescape=True))
+    query = sa.select(User.external_id).where(User.last_active_at.is_not(None), is_named)
     return list(session.scalars(query.order_by(User.last_active_at.desc(), User.user_id).limit(limit)))

@@ -168,6 +168,9 @@ class Token(Base):
     revoked_at: Mapped[datetime | None]
 
 
+IS_ACT: Final = sa.text("kind <> 0")  # what a reader did, without what they were only shown: lists are built from it
+
+
 class Event(Base):
     """One fact in the append-only log."""
 
@@ -176,6 +179,7 @@ class Event(Base):
         sa.UniqueConstraint("user_id", "event_id"),
         sa.Index("ix_events_user_time", "user_id", "occurred_at", "event_pk"),
         sa.Index("ix_events_received", "received_at"),
+        sa.Index("ix_events_acts", "user_id", "event_pk", sqlite_where=IS_ACT, postgresql_where=IS_ACT),
         {"sqlite_autoincrement": True},  # the newest number is a high-water mark
     )
 
@@ -186,9 +190,16 @@ class Event(Base):
     paper_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("papers.paper_id"))
     occurred_at: Mapped[datetime | None]  # null: imported without a time
     received_at: Mapped[datetime]
-    position: Mapped[int | None]
+    raw_occurred_at: Mapped[datetime | None]  # as the client's clock said it; null: imported, or of older versions
+    raw_sent_at: Mapped[datetime | None]  # the same clock when the batch was sent
+    position: Mapped[int | None]  # as the client said it
     value: Mapped[float | None]
-    slate: Mapped[str | None] = mapped_column(sa.Text())
+    slate_id: Mapped[str | None] = mapped_column(sa.String(16))  # what the page's slate said; null: came without one
+    slate_position: Mapped[int | None]
+    slate_source: Mapped[int | None] = mapped_column(sa.SmallInteger())  # feed_codec.Source
+    propensity: Mapped[float | None]  # null too where an older slate did not say it
+    slate_version: Mapped[str | None] = mapped_column(sa.String(40))
+    slate_variant: Mapped[str | None] = mapped_column(sa.String(16))
     payload_hash: Mapped[str] = mapped_column(sa.String(32))  # tells a replay from another event under the same id
     is_import: Mapped[bool] = mapped_column(default=False)
 

@@ -4,10 +4,11 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from api.store.tables import User
+from api.store.tables import EPOCH, ONE_MICROSECOND, User
 from api.store.upsert import insert_into
 
 IDS_PER_STATEMENT: Final = 1000
@@ -34,6 +35,11 @@ def load_user(session: Session, user_id: int) -> User | None:
     return session.get(User, user_id)
 
 
+def existing_users(session: Session, user_ids: Collection[int]) -> set[int]:
+    """Return those of these readers that exist."""
+    return set(session.scalars(sa.select(User.user_id).where(User.user_id.in_(user_ids))))
+
+
 def ensure_users(
     session: Session, external_users: Collection[str], *, now: datetime, is_demo: bool = False
 ) -> tuple[dict[str, int], int]:
@@ -50,14 +56,12 @@ def ensure_users(
 
 def touch_users(session: Session, user_ids: Collection[int], *, now: datetime) -> None:
     """Note that these readers were active."""
-    session.execute(sa.update(User).where(User.user_id.in_(user_ids)).values(last_active_at=now))
+    _update(session, "last_active_at = {now}", user_ids, now=now)
 
 
 def advance_users(session: Session, user_ids: Collection[int], *, now: datetime) -> None:
     """Note a change that these readers' lists must follow."""
-    session.execute(
-        sa.update(User).where(User.user_id.in_(user_ids)).values(last_seq=User.last_seq + 1, last_active_at=now)
-    )
+    _update(session, "last_seq = last_seq + 1, last_active_at = {now}", user_ids, now=now)
 
 
 def write_interests(session: Session, user_id: int, interests: dict[str, Any], *, now: datetime) -> None:
@@ -68,3 +72,15 @@ def write_interests(session: Session, user_id: int, interests: dict[str, Any], *
 
 def _new_row(external_id: str, *, now: datetime, is_demo: bool) -> dict[str, Any]:
     return {"external_id": external_id, "created_at": now, "last_seq": 0, "list_seq": 0, "is_demo": is_demo}
+
+
+def _update(session: Session, change: str, user_ids: Collection[int], *, now: datetime) -> None:
+    connection = session.connection()
+    active_at, wanted = (now - EPOCH) // ONE_MICROSECOND, sorted(user_ids)
+    if connection.dialect.name == "sqlite":
+        which = "user_id IN (SELECT value FROM json_each(:wanted))"
+        parameters: dict[str, object] = {"now": active_at, "wanted": orjson.dumps(wanted).decode()}
+        connection.exec_driver_sql(f"UPDATE users SET {change.format(now=':now')} WHERE {which}", parameters)  # noqa: S608 - our own text
+        return
+    query = f"UPDATE users SET {change.format(now='%(now)s')} WHERE user_id = ANY(%(wanted)s::bigint[])"  # noqa: S608 - our own text
+    connection.exec_driver_sql(query, {"now": active_at, "wanted": wanted})

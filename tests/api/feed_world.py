@@ -84,16 +84,16 @@ def load_installation(database: Database) -> None:
                 session.execute(sa.text(f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), 100000)"))
 
 
-def register_model(database: Database, models_dir: Path) -> None:
+def register_model(database: Database, models_dir: Path, *, version: str = VERSION) -> None:
     """Put the fitted model into the registry, promoted: whoever looks for a model finds it."""
     models_dir.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(fitted_model(), models_dir / VERSION)
+    shutil.copytree(fitted_model(), models_dir / version)
     with database.write() as session:
         run_id = insert_run(session, trigger="admin", now=NOW)
         assert run_id is not None
         insert_model_version(
             session,
-            version=VERSION,
+            version=version,
             run_id=run_id,
             created_at=NOW,
             config={},
@@ -101,7 +101,7 @@ def register_model(database: Database, models_dir: Path) -> None:
             note=None,
             fingerprint="",
         )
-        write_serving(session, version=VERSION, now=NOW)
+        write_serving(session, version=version, now=NOW)
 
 
 def promote_model(database: Database, models_dir: Path) -> ServingModel:
@@ -129,8 +129,9 @@ def add_event(
                 payload_hash="",
             )
         )
-        if kind is EventKind.SAVE:
-            session.merge(LibraryItem(user_id=user_id, paper_id=paper_id, is_saved=True, changed_pk=10**6))
+        if kind in (EventKind.SAVE, EventKind.UNSAVE):
+            is_saved = kind is EventKind.SAVE
+            session.merge(LibraryItem(user_id=user_id, paper_id=paper_id, is_saved=is_saved, changed_pk=10**6))
         session.execute(
             sa.update(User)
             .where(User.user_id == user_id)

@@ -144,6 +144,26 @@ def test_the_policy_is_that_of_the_settings(
     assert shown["off"] != shown["explored"]
 
 
+def test_the_policy_lowers_papers_like_those_a_reader_dismissed(
+    files: tuple[Path, Path], world: Planted, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(read_settings.cache_clear)
+    saves = files[0].read_text().splitlines()[1:]
+    of_topic_1 = world.texts.paper_ids[world.topic_of_paper == 1].tolist()
+    # Reader 1 reads topic 0, tried topic 1, and wants no more of it.
+    tried = [*(f"reader 1,cs/{paper},save" for paper in of_topic_1[:3]), f"reader 1,cs/{of_topic_1[3]},dismiss"]
+    rows = ["user_id,paper_id,kind", *(f"{line},save" for line in saves if line), *tried]
+    files[0].write_text("\n".join(rows))
+    shown = []
+    for reach in ("0", "2"):
+        monkeypatch.setenv("PAPERFEED_DISMISS_REACH", reach)
+        read_settings.cache_clear()
+        answer = next(one for one in lists(files, "-k", "15", "--policy") if one["user_id"] == "reader 1")
+        papers = [str(paper).removeprefix("cs/") for paper in answer["papers"]]
+        shown.append(sum(int(paper) in of_topic_1 for paper in papers))
+    assert shown[1] < shown[0]
+
+
 def test_categories_that_are_none_end_with_2_where_the_policy_asks_for_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:

@@ -1,8 +1,8 @@
-"""What one reader costs, on one core: `python -m tests.benchmarks.fold_in FOLDER [PAPERS]` prints a table.
+"""What one reader costs, on one core: `python -m tests.benchmarks.fold_in [FOLDER [PAPERS]]` prints a table.
 
-FOLDER keeps the model of a made-up catalogue (see catalogue.py) for the next run; without it one is fitted on
-20,000 papers and extended to PAPERS. Times are processor time of the calling thread: the least, the median and
-the 95th percentile over readers.
+FOLDER (`build/fold-in` by default) keeps the model of a made-up catalogue (see catalogue.py) for the next run;
+without a model there one is fitted on 20,000 papers and extended to PAPERS. Times are processor time of the calling
+thread: the least, the median and the 95th percentile over readers.
 """
 
 import os
@@ -26,6 +26,7 @@ from recommender.domain import Ids, RankedList
 from recommender.hybrid import Hybrid, HybridConfig
 from tests.benchmarks import catalogue
 
+FOLDER: Final = Path("build/fold-in")  # git-ignored
 PAPERS, FITTED, WARM, READERS = 200_000, 20_000, 17_000, 5_000
 HISTORIES: Final = (5, 50, 500)
 READERS_EACH: Final = 20
@@ -184,4 +185,5 @@ def main(folder: Path, papers: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else PAPERS) + "\n")
+    chosen = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    sys.stdout.write(main(chosen, int(sys.argv[2]) if len(sys.argv) > 2 else PAPERS) + "\n")

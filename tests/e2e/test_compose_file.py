@@ -32,6 +32,11 @@ def test_the_secrets_have_no_default() -> None:
             read_services({key: value for key, value in VARIABLES.items() if key != name})
 
 
+def test_what_a_proxy_and_a_new_key_need_can_be_set() -> None:
+    names = ("PAPERFEED_OLD_SECRET_KEYS", "PAPERFEED_TRUSTED_PROXIES", "PAPERFEED_CORS_ORIGINS")
+    assert [SERVICES["api"].environment[name] for name in names] == ["", "", ""]
+
+
 def test_every_service_sees_the_same_stores() -> None:
     ours = [SERVICES[name] for name in ("migrate", "start", "api", "worker", "trainer", "beat")]
     assert len({tuple(sorted(service.environment.items())) for service in ours}) == 1

@@ -7,7 +7,7 @@ import pytest
 
 from recommender import crowd
 from recommender.config import HybridConfig
-from recommender.domain import PaperTexts
+from recommender.domain import Ask, PaperTexts
 from recommender.hybrid import Hybrid
 from recommender.sparse import as_csr, empty_csr, rows_of, stacked
 from tests.planted import plant
@@ -32,7 +32,7 @@ def test_they_are_the_lists_of_the_blend(config: HybridConfig) -> None:
     liked = plant(readers=80, papers=200).dataset().user_items
     liked = stacked(liked, empty_csr(1, liked.shape[1]))
     assert crowd.applies(model, liked, k=10)
-    expected = model._lists(liked, None, left_out=liked, k=10, candidates=None)
+    expected = model._lists(liked, None, left_out=liked, asks=[Ask(10)])[0]
     for fast, slow in zip(crowd.crowd_lists(model, liked, left_out=liked, k=10), expected, strict=True):
         assert np.array_equal(fast.paper_ids, slow.paper_ids)
         assert np.allclose(fast.scores, slow.scores, atol=1e-3)

@@ -128,7 +128,9 @@ def test_a_share_outside_0_to_1_is_refused(name: str, value: float) -> None:
         replace(Policy(), **{name: value})
 
 
-@pytest.mark.parametrize(("name", "value"), [("freshness", -1.0), ("popularity_discount", float("inf"))])
+@pytest.mark.parametrize(
+    ("name", "value"), [("freshness", -1.0), ("popularity_discount", float("inf")), ("dismiss_reach", -1.0)]
+)
 def test_a_strength_below_0_or_without_end_is_refused(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
         replace(Policy(), **{name: value})

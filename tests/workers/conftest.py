@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from api.runtime.state import Runtime, build_runtime
 from api.services import snapshots, training
 from api.settings import Settings, read_settings
 from api.store import registry
@@ -15,9 +17,10 @@ from api.store.engine import Database
 from api.store.feeds import FeedStore
 from api.store.snapshots import write_json
 from api.store.tables import TrainingRun
+from tests.api.feed_world import load_installation, promote_model
 from tests.planted import Planted, plant
 from tests.workers.worlds import load_world
-from workers import fitting
+from workers import fitting, processes
 from workers.artifacts import version_name
 from workers.runner import run_training
 
@@ -74,6 +77,27 @@ def bench(
     store = FeedStore(settings.resolved_cache_url)
     yield Bench(settings, sqlite_database, store)
     store.close()
+    read_settings.cache_clear()
+
+
+@pytest.fixture
+def held(database: Database, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
+    """Return the runtime of a worker process on the planted installation."""
+    settings = Settings(
+        data_dir=tmp_path / "data",
+        database_url=database.engine.url.render_as_string(hide_password=False),
+        cache_url=redis_url,
+        broker_url=redis_url,
+        secret_key=SecretStr("a signing secret of the tests, long enough"),
+    )
+    load_installation(database)
+    promote_model(database, settings.models_dir)
+    runtime = build_runtime(settings)
+    monkeypatch.setattr(processes, "_runtime", runtime)
+    read_settings.cache_clear()
+    yield runtime
+    monkeypatch.setattr(processes, "_runtime", None)
+    runtime.close()
     read_settings.cache_clear()
 
 

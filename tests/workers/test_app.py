@@ -6,7 +6,7 @@ from pathlib import Path
 
 from celery.schedules import crontab
 
-from api.queue import QUEUE_OF_TASK, REFRESH_FEED, SWEEP_FEEDS, TRAIN_NIGHTLY
+from api.queue import QUEUE_OF_TASK, SWEEP_FEEDS, TRAIN_NIGHTLY
 from api.settings import Settings
 from workers.app import app, build_app, longest_task_seconds, task
 
@@ -71,4 +71,4 @@ def test_a_worker_knows_every_task_that_can_be_queued(tmp_path: Path) -> None:
         env={"PAPERFEED_DATA_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"},
     )
     assert done.stdout.strip() == "[]"
-    assert REFRESH_FEED in QUEUE_OF_TASK
+    assert SWEEP_FEEDS in QUEUE_OF_TASK

@@ -5,6 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from api.runtime.processes import LOWEST_PRIORITY
 from workers.spawned import StageFailed, run_stage
 
 
@@ -26,6 +27,20 @@ def stop() -> None:
 
 def stage_processes() -> list[psutil.Process]:
     return [child for child in psutil.Process().children() if "workers.apart" in child.cmdline()]
+
+
+def test_a_stage_has_what_others_leave_of_the_processor(tmp_path: Path) -> None:
+    priorities: set[int] = set()
+
+    def look() -> None:
+        priorities.update(child.nice() for child in stage_processes())
+        if LOWEST_PRIORITY in priorities:
+            raise Stop
+
+    with pytest.raises((Stop, StageFailed)):
+        run_stage("fit", tmp_path, artifact=tmp_path / "a", seconds=120, check=look, on_progress=ignore)
+    assert LOWEST_PRIORITY in priorities
+    assert psutil.Process().nice() != LOWEST_PRIORITY
 
 
 def test_a_stage_without_its_snapshot_fails_and_says_so(tmp_path: Path) -> None:

@@ -12,7 +12,12 @@ from fastapi.testclient import TestClient
 
 from api.runtime.state import Runtime
 from api.store.engine import Database
-from api.store.tables import Event, User
+from api.store.feed_codec import Source
+from api.store.hidden_codec import hidden_of
+from api.store.papers import paper_ids_of
+from api.store.pending import PendingReaders
+from api.store.tables import Event, LibraryItem, Paper, User
+from api.store.tables_letters import DeadLetter
 from tests.api.routes.conftest import count_rows
 
 Post = Callable[[list[Any]], list[dict[str, Any]]]
@@ -39,6 +44,12 @@ def post(client: TestClient, as_ada: dict[str, str]) -> Post:
     return send
 
 
+def read_page(client: TestClient, headers: dict[str, str]) -> dict[str, Any]:
+    """Return the first page of a reader's feed."""
+    page: dict[str, Any] = client.get("/v1/feed", headers=headers).json()
+    return page
+
+
 def test_an_event_is_accepted_and_stored(post: Post, papers: list[str], database: Database) -> None:
     event = make_event(papers[0])
     assert post([event]) == [{"id": event["id"], "status": "accepted"}]
@@ -56,14 +67,16 @@ def test_a_replayed_event_changes_nothing(post: Post, papers: list[str], databas
         assert session.execute(sa.select(User.last_seq)).scalar_one() == before
 
 
-def test_the_same_id_with_another_body_is_a_conflict(post: Post, papers: list[str]) -> None:
+def test_the_same_id_with_another_body_is_a_conflict(
+    client: TestClient, as_ada: dict[str, str], post: Post, papers: list[str]
+) -> None:
     changes: tuple[dict[str, Any], ...] = (
         {"kind": "click"},
         {"paper_id": "2401.00002"},
         {"occurred_at": "2026-01-01T00:00:00Z"},
         {"position": 3},
         {"value": 1.5},
-        {"slate": "another"},
+        {"slate": read_page(client, as_ada)["slate"]},
     )
     for change in changes:
         event = make_event(papers[0])
@@ -197,18 +210,16 @@ def test_a_batch_of_rejected_events_creates_no_reader(post: Post, papers: list[s
 
 
 def test_a_save_hides_the_paper_and_asks_for_a_refresh(
-    client: TestClient, as_ada: dict[str, str], papers: list[str], runtime: Runtime, redis_url: str
+    client: TestClient, as_ada: dict[str, str], papers: list[str], runtime: Runtime
 ) -> None:
-    import redis
-
     client.post("/v1/events", json={"events": [make_event(papers[0])]}, headers=as_ada)
     user_id = runtime.access.find_user_id("ada")
     assert user_id is not None
-    assert len([paper for paper in runtime.feeds.read_hidden(user_id) if paper > 0]) == 1
+    assert len(hidden_of(runtime.feeds.read_hidden(user_id))) == 1
     runtime.hints.close()
-    with redis.Redis.from_url(redis_url) as broker:
-        (message,) = broker.lrange("events", 0, -1)
-    assert json.loads(message)["headers"]["task"] == "paperfeed.refresh_feed"
+    pending = PendingReaders(runtime.settings.resolved_broker_url)
+    assert {reader: change.is_active for reader, change in pending.take(10).items()} == {user_id: True}
+    pending.close()
 
 
 def test_what_is_taken_back_shows_again_unless_something_else_hides_it(
@@ -219,10 +230,8 @@ def test_what_is_taken_back_shows_again_unless_something_else_hides_it(
     user_id = runtime.access.find_user_id("ada")
     assert user_id is not None
     with runtime.db.read() as session:
-        from api.store.papers import paper_ids_of
-
         ids = paper_ids_of(session, papers)
-    assert {paper for paper in runtime.feeds.read_hidden(user_id) if paper > 0} == {ids[papers[1]]}
+    assert hidden_of(runtime.feeds.read_hidden(user_id)) == {ids[papers[1]]}
 
 
 def test_an_impression_starts_no_refresh(post: Post, papers: list[str], runtime: Runtime, database: Database) -> None:
@@ -231,7 +240,10 @@ def test_an_impression_starts_no_refresh(post: Post, papers: list[str], runtime:
         user = session.execute(sa.select(User)).scalar_one()
     assert user.last_seq == 0
     assert user.last_active_at is not None
-    assert runtime.feeds.claim_refresh(user.user_id)
+    runtime.hints.close()
+    pending = PendingReaders(runtime.settings.resolved_broker_url)
+    assert pending.take(10) == {}
+    pending.close()
 
 
 def test_events_are_kept_while_the_cache_is_away(
@@ -243,4 +255,87 @@ def test_events_are_kept_while_the_cache_is_away(
     with TestClient(create_app(away)) as client:
         response = client.post("/v1/events", json={"events": [make_event(papers[0])]}, headers=as_ada)
     assert response.json()["results"][0]["status"] == "accepted"
+    assert count_rows(database, Event) == 1
+
+
+def test_an_event_carries_what_its_page_said(
+    client: TestClient, as_ada: dict[str, str], post: Post, papers: list[str], database: Database
+) -> None:
+    post([make_event(papers[0], "impression")])  # the reader is known from now on
+    page = read_page(client, as_ada)
+    third = page["items"][2]
+    event = make_event(third["paper"]["id"], "click", slate=page["slate"], position=7)
+    assert post([event])[0]["status"] == "accepted"
+    with database.read() as session:
+        stored = session.scalars(sa.select(Event).order_by(Event.event_pk.desc())).first()
+    assert stored is not None
+    assert (stored.slate_position, stored.position) == (third["rank"], 7)
+    assert stored.slate_id is not None
+    assert len(stored.slate_id) == 16
+    assert stored.slate_source is not None
+    assert Source(stored.slate_source).name.lower() == third["source"]
+    assert stored.propensity is not None
+    assert 0 < stored.propensity <= 1
+    assert (stored.slate_version, stored.slate_variant) == ("", "base")
+
+
+def test_a_slate_serves_only_the_reader_it_was_made_for(
+    client: TestClient, as_ada: dict[str, str], post: Post, papers: list[str]
+) -> None:
+    post([make_event(papers[0], "impression")])
+    page = read_page(client, as_ada)
+    bodies = {"events": [make_event(papers[0], "click")], "slate": page["slate"]}
+    for reader, status in (("eve", "rejected"), ("ada", "accepted")):
+        answer = client.post("/v1/events", json=bodies, headers=as_ada | {"X-User": reader})
+        assert answer.json()["results"][0]["status"] == status
+
+
+def test_the_clock_of_a_batch_is_put_right(
+    client: TestClient, as_ada: dict[str, str], papers: list[str], database: Database
+) -> None:
+    clock = datetime.now(UTC) - timedelta(days=1000)
+    event = make_event(papers[0], occurred_at=(clock - timedelta(minutes=3)).isoformat())
+    body = {"events": [event], "sent_at": clock.isoformat()}
+    for status in ("accepted", "duplicate"):
+        answer = client.post("/v1/events", json=body, headers=as_ada)
+        assert answer.json()["results"][0]["status"] == status
+        body["sent_at"] = (clock + timedelta(seconds=9)).isoformat()
+    with database.read() as session:
+        stored = session.scalars(sa.select(Event)).one()
+    assert stored.occurred_at is not None
+    age = datetime.now(UTC) - stored.occurred_at
+    assert timedelta(minutes=3) <= age <= timedelta(minutes=4)
+    assert (stored.raw_occurred_at, stored.raw_sent_at) == (clock - timedelta(minutes=3), clock)
+
+
+@pytest.mark.parametrize("field", [{"sent_at": "soon"}, {"sent_at": 5}, {"slate": 5}, {"slate": "\u00e4"}])
+def test_a_batch_that_cannot_be_read_is_422_and_nothing_is_stored(
+    client: TestClient, as_ada: dict[str, str], papers: list[str], database: Database, field: dict[str, Any]
+) -> None:
+    body = {"events": [make_event(papers[0])]} | field
+    assert client.post("/v1/events", json=body, headers=as_ada).status_code == 422
+    assert count_rows(database, Event) == 0
+
+
+def test_rejected_events_are_kept_as_they_came(post: Post, papers: list[str], database: Database) -> None:
+    kept = make_event(papers[0], extra="what we do not know")
+    bad = [make_event("9999.99999", extra=[1]), "text", kept | {"kind": "click"}]
+    assert [result.get("code") for result in post([kept, *bad])] == [None, "unknown_paper", "malformed", "conflict"]
+    with database.read() as session:
+        letters = session.scalars(sa.select(DeadLetter).order_by(DeadLetter.letter_id)).all()
+    assert [json.loads(letter.body) for letter in letters] == bad
+    assert [letter.code for letter in letters] == ["unknown_paper", "malformed", "conflict"]
+    assert {letter.external_user for letter in letters} == {"ada"}
+
+
+def test_a_removed_paper_is_found_out_though_it_was_known(post: Post, papers: list[str], database: Database) -> None:
+    post([make_event(papers[0])])
+    with database.write() as session:
+        session.execute(sa.delete(LibraryItem))
+        session.execute(sa.delete(Event))
+        session.execute(sa.delete(Paper).where(Paper.external_id == papers[0]))
+    assert [result.get("code") for result in post([make_event(papers[0]), make_event(papers[1])])] == [
+        "unknown_paper",
+        None,
+    ]
     assert count_rows(database, Event) == 1

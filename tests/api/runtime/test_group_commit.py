@@ -1,10 +1,10 @@
 """Requests that arrive together share a transaction, and nobody hears before it is committed."""
 
+import asyncio
 import threading
-import time
-from collections.abc import Iterator
-from concurrent.futures import Future
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import pytest
 import sqlalchemy as sa
@@ -25,9 +25,11 @@ class Recorder:
         self.groups: list[list[str]] = []
         self.gate = threading.Event()
         self.gate.set()
+        self.begun = threading.Event()
 
     def __call__(self, session: Session, items: list[str]) -> list[str]:
         self.groups.append(items)
+        self.begun.set()
         self.gate.wait(60)
         session.execute(sa.insert(ServiceState), [{"key": item, "value": {}, "updated_at": NOW} for item in items])
         return [item.upper() for item in items]
@@ -49,15 +51,29 @@ def commits(database: Database, recorder: Recorder) -> Iterator[GroupCommit[str,
     commits.close()
 
 
-def submit_together(commits: GroupCommit[str, str], recorder: Recorder, items: list[str]) -> list["Future[str]"]:
+T = TypeVar("T")
+
+
+def in_loop(scene: Callable[[], Awaitable[T]]) -> T:
+    """Run a scene in a loop of its own."""
+
+    async def bounded() -> T:
+        return await asyncio.wait_for(scene(), 60)
+
+    return asyncio.run(bounded())
+
+
+async def submit_together(
+    commits: GroupCommit[str, str], recorder: Recorder, items: list[str]
+) -> "list[asyncio.Future[str]]":
     """Submit items while the writer is held up by a first one, so that they share the next transaction."""
     recorder.gate.clear()
     first = commits.submit("first")
-    while not recorder.groups:
-        time.sleep(0.001)
+    async with asyncio.timeout(60):
+        await asyncio.to_thread(recorder.begun.wait)
     futures = [commits.submit(item) for item in items]
     recorder.gate.set()
-    assert first.result(60) == "FIRST"
+    assert await first == "FIRST"
     return futures
 
 
@@ -68,56 +84,105 @@ def stored(database: Database) -> set[str]:
 
 
 def test_an_answer_comes_after_the_commit(database: Database, commits: GroupCommit[str, str]) -> None:
-    assert commits.submit("a").result(60) == "A"
-    assert stored(database) == {"a"}
+    async def scene() -> tuple[str, set[str]]:
+        return await commits.submit("a"), stored(database)
+
+    assert in_loop(scene) == ("A", {"a"})
 
 
 def test_requests_that_arrive_together_share_a_transaction(commits: GroupCommit[str, str], recorder: Recorder) -> None:
-    futures = submit_together(commits, recorder, ["a", "b", "c"])
-    assert [future.result(60) for future in futures] == ["A", "B", "C"]
+    async def scene() -> list[str]:
+        return await asyncio.gather(*await submit_together(commits, recorder, ["a", "b", "c"]))
+
+    assert in_loop(scene) == ["A", "B", "C"]
     assert recorder.groups == [["first"], ["a", "b", "c"]]
 
 
 def test_one_bad_request_does_not_fail_the_others(
     database: Database, commits: GroupCommit[str, str], recorder: Recorder
 ) -> None:
-    futures = submit_together(commits, recorder, ["a", "first", "b"])
-    assert futures[0].result(60) == "A"
-    with pytest.raises(sa.exc.IntegrityError):
-        futures[1].result(60)
-    assert futures[2].result(60) == "B"
+    async def scene() -> list[str | BaseException]:
+        futures = await submit_together(commits, recorder, ["a", "first", "b"])
+        return await asyncio.gather(*futures, return_exceptions=True)
+
+    good, bad, last = in_loop(scene)
+    assert (good, last) == ("A", "B")
+    assert isinstance(bad, sa.exc.IntegrityError)
     assert stored(database) == {"first", "a", "b"}
 
 
 def test_a_caller_that_goes_away_harms_nobody(
     database: Database, commits: GroupCommit[str, str], recorder: Recorder
 ) -> None:
-    futures = submit_together(commits, recorder, ["a"])
-    waiting = commits.submit("gone")
-    waiting.cancel()
-    assert commits.submit("b").result(60) == "B"
-    assert futures[0].result(60) == "A"
+    async def scene() -> list[str]:
+        futures = await submit_together(commits, recorder, ["a"])
+        commits.submit("gone").cancel()
+        return [await commits.submit("b"), await futures[0]]
+
+    assert in_loop(scene) == ["B", "A"]
     assert {"a", "b"} <= stored(database)
+
+
+def test_a_loop_that_has_ended_harms_nobody(
+    database: Database, commits: GroupCommit[str, str], recorder: Recorder
+) -> None:
+    async def leave() -> None:
+        recorder.gate.clear()
+        commits.submit("left behind")
+
+    async def scene() -> str:
+        recorder.gate.set()
+        return await commits.submit("b")
+
+    in_loop(leave)
+    assert in_loop(scene) == "B"
+    assert stored(database) == {"left behind", "b"}
 
 
 def test_a_lost_database_fails_all_at_once(
     commits: GroupCommit[str, str], recorder: Recorder, database: Database
 ) -> None:
+    async def scene() -> str:
+        return await commits.submit("a")
+
     with database.write() as session:
         session.execute(sa.text("DROP TABLE service_state"))
     before = len(recorder.groups)
     with pytest.raises(sa.exc.DBAPIError):
-        commits.submit("a").result(60)
+        in_loop(scene)
     assert len(recorder.groups) == before + 1
+
+
+def test_what_follows_a_commit_comes_after_it_and_before_the_answers(database: Database, recorder: Recorder) -> None:
+    followed: list[tuple[Sequence[str], set[str], bool]] = []
+    futures: list[asyncio.Future[str]] = []
+    commits = GroupCommit(database, recorder)
+
+    def follow(outcomes: Sequence[str]) -> None:
+        followed.append((outcomes, stored(database), any(future.done() for future in futures)))
+        raise RuntimeError("what follows may fail")
+
+    async def scene() -> list[str]:
+        futures.extend(commits.submit(item) for item in "ab")
+        commits.start(follow)
+        return await asyncio.gather(*futures)
+
+    commits._thread = threading.current_thread()  # what is submitted now waits for the start
+    assert in_loop(scene) == ["A", "B"]
+    commits.close()
+    assert followed == [(["A", "B"], {"a", "b"}, False)]
 
 
 def test_what_waits_is_committed_before_the_end(database: Database, recorder: Recorder) -> None:
     commits = GroupCommit(database, recorder)
-    commits.start()
-    futures = [commits.submit(str(number)) for number in range(50)]
-    commits.close()
-    assert all(future.done() for future in futures)
-    assert len(stored(database)) == 50
+
+    async def scene() -> list[str]:
+        commits.start()
+        futures = [commits.submit(str(number)) for number in range(50)]
+        commits.close()
+        return await asyncio.gather(*futures)
+
+    assert len(in_loop(scene)) == len(stored(database)) == 50
     with pytest.raises(Unavailable):
         commits.submit("late")
 
@@ -135,8 +200,12 @@ def test_a_row_removed_between_look_up_and_insert_is_looked_up_again(postgres_ur
 
     commits = GroupCommit(database, work)
     commits.start()
+
+    async def scene() -> str:
+        return await commits.submit("a")
+
     try:
-        assert commits.submit("a").result(60) == "unknown"
+        assert in_loop(scene) == "unknown"
     finally:
         commits.close()
         database.engine.dispose()

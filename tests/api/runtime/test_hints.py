@@ -2,57 +2,80 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-import redis
 
-from api import queue
-from api.queue import REFRESH_FEED
-from api.runtime.hints import MOST_WAITING, Hints
-from api.settings import read_settings
+from api.runtime import hints as hints_module
+from api.runtime.hints import Hints
+from api.store.pending import Change, PendingReaders
+from tests.e2e.processes import wait_until
+
+DEAD = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture
-def dead_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Point the process to a broker that is not there."""
-    monkeypatch.setenv("PAPERFEED_BROKER_URL", "redis://127.0.0.1:1/0")
-    read_settings.cache_clear()
-    queue._producer.cache_clear()
-    yield
-    read_settings.cache_clear()
-    queue._producer.cache_clear()
+def broker(redis_url: str) -> Iterator[PendingReaders]:
+    """Return the empty pending set on a broker that is there."""
+    pending = PendingReaders(redis_url)
+    yield pending
+    pending.close()
 
 
-@pytest.mark.usefixtures("dead_broker")
 def test_hints_to_a_dead_broker_cost_nothing() -> None:
-    hints = Hints()
+    hints = Hints(PendingReaders(DEAD))
     hints.start()
     started = time.perf_counter()
-    for user_id in range(MOST_WAITING // 2):
-        hints.offer(REFRESH_FEED, user_id)
+    for user_id in range(500):
+        hints.refresh(user_id, is_active=True)
     assert time.perf_counter() - started < 10.0  # one request to the dead broker each would take minutes
     hints.close()
 
 
-def test_too_many_hints_are_dropped() -> None:
-    hints = Hints()
-    assert all(hints.offer(REFRESH_FEED, user_id) for user_id in range(MOST_WAITING))
-    assert not hints.offer(REFRESH_FEED, 1)
-
-
-def test_hints_arrive_at_the_broker(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PAPERFEED_BROKER_URL", redis_url.replace("unix://", "redis+socket://"))
-    read_settings.cache_clear()
-    queue._producer.cache_clear()
-    hints = Hints()
+def test_what_a_process_keeps_for_a_dead_broker_is_bounded(monkeypatch: pytest.MonkeyPatch, redis_url: str) -> None:
+    monkeypatch.setattr(hints_module, "MOST_WAITING", 2)
+    hints = Hints(PendingReaders(redis_url))
+    for user_id in (1, 2, 3):
+        hints.refresh(user_id, is_active=True)
     hints.start()
-    for user_id in range(3):
-        hints.offer(REFRESH_FEED, user_id)
-    deadline = time.monotonic() + 60
-    with redis.Redis.from_url(redis_url) as client:
-        while client.llen("events") != 3:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
     hints.close()
-    read_settings.cache_clear()
-    queue._producer.cache_clear()
+    pending = PendingReaders(redis_url)
+    assert pending.count() == 2
+    pending.close()
+
+
+def test_changes_arrive_in_the_pending_set_as_one_per_reader(broker: PendingReaders, redis_url: str) -> None:
+    hints = Hints(PendingReaders(redis_url))
+    for committed_at in (1_800_000_002.0, 1_800_000_001.0):
+        hints.refresh(7, is_active=False, committed_at=committed_at)
+    hints.refresh(7, is_active=True, committed_at=1_800_000_003.0)
+    hints.start()
+    wait_until(lambda: broker.count() == 1, seconds=60, what="the reader waits", every=0.01)
+    assert broker.take(5) == {7: Change(1_800_000_001.0, is_active=True)}
+    hints.close()
+
+
+def test_what_waits_when_the_process_ends_is_sent(broker: PendingReaders, redis_url: str) -> None:
+    hints = Hints(PendingReaders(redis_url))
+    hints.start()
+    hints.refresh(7, is_active=True)
+    hints.close()
+    assert broker.count() == 1
+
+
+def test_a_broker_that_comes_back_hears_of_the_changes_it_missed(
+    redis_socket: Path, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hints_module, "PAUSE_SECONDS", 0.05)
+    link = tmp_path / "b.sock"
+    hints = Hints(PendingReaders(f"unix://{link}"))
+    hints.start()
+    hints.refresh(1, is_active=True, committed_at=1_800_000_000.0)
+    time.sleep(0.2)
+    hints.refresh(2, is_active=True, committed_at=1_800_000_001.0)
+    link.symlink_to(redis_socket)
+    pending = PendingReaders(redis_url)
+    wait_until(lambda: pending.count() == 2, seconds=60, what="both readers wait", every=0.01)
+    assert list(pending.take(5)) == [1, 2]
+    hints.close()
+    pending.close()

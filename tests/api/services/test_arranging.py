@@ -9,12 +9,14 @@ import pytest
 import sqlalchemy as sa
 
 from api.runtime.serving import Served, ServingModel
-from api.services.arranging import DEPTH, depth_of, policy_of, pool_size
-from api.services.feed import build_list, build_lists, load_taste
+from api.services.arranging import DEPTH, MOST_NEWS, depth_of, policy_of, pool_size
+from api.services.blending import HIGH_PLACES
+from api.services.feed import build_list, build_lists
+from api.services.tastes import load_tastes
 from api.services.trending import forget_boards
 from api.settings import Settings, read_settings
 from api.store.engine import Database
-from api.store.feed_codec import FeedList, ReasonKind, Source
+from api.store.feed_codec import FeedList, Source
 from api.store.tables import Paper, PaperCategory, User
 from recommender.domain import EventKind
 from recommender.rerank import Policy
@@ -72,9 +74,11 @@ def add_fresh_papers(database: Database, count: int, *, listed_at: datetime) -> 
 
 
 def test_the_settings_describe_the_policy() -> None:
-    settings = Settings(diversity=0.4, freshness=0.2, freshness_half_life_days=9, exploration_share=0.05)
+    settings = Settings(
+        diversity=0.4, freshness=0.2, freshness_half_life_days=9, exploration_share=0.05, dismiss_reach=2
+    )
     assert policy_of(settings) == Policy(
-        freshness=0.2, freshness_half_life_days=9, diversity=0.4, exploration_share=0.05
+        freshness=0.2, freshness_half_life_days=9, diversity=0.4, exploration_share=0.05, dismiss_reach=2
     )
 
 
@@ -99,13 +103,15 @@ def test_more_is_ranked_than_shown_only_where_there_is_something_to_choose() -> 
     assert depth_of(Policy(diversity=0.1), size=SIZE) == SIZE * DEPTH
     assert pool_size(Policy(), size=200) == 0
     assert pool_size(Policy(exploration_share=0.1), size=200) == 100
+    assert pool_size(Policy(exploration_share=0.5), size=200) == MOST_NEWS
+    assert pool_size(Policy(exploration_share=1), size=1000) == 1000
 
 
 def test_a_neutral_policy_shows_what_the_model_ranked(world: Database, served: Served, configure: Configure) -> None:
     configure(NEUTRAL)
     feed = build(world, served, 1)
     with world.read() as session:
-        taste = load_taste(session, 1, now=NOW)
+        [taste] = load_tastes(session, [1], now=NOW)
     [ranked] = served.model.recommend([taste.profile], k=SIZE)
     assert feed.paper_ids == ranked.paper_ids.tolist()
 
@@ -155,7 +161,7 @@ def test_category_shares_follow_the_reader(world: Database, served: Served, conf
         feed = build(world, served, 1)
         topics = planted().topics(np.array(feed.paper_ids))
         with world.read() as session:
-            profile = load_taste(session, 1, now=NOW).profile
+            profile = load_tastes(session, [1], now=NOW)[0].profile
         wanted = np.bincount(planted().topics(profile.paper_ids), weights=profile.weights, minlength=4)
         found = np.bincount(topics, minlength=4)
         distances[strength] = np.abs(wanted / wanted.sum() - found / found.sum()).sum() / 2
@@ -163,32 +169,41 @@ def test_category_shares_follow_the_reader(world: Database, served: Served, conf
     assert distances["0"] > distances["0.9"]
 
 
-def test_the_share_that_explores_is_a_setting(world: Database, serving: ServingModel, configure: Configure) -> None:
-    fresh = add_fresh_papers(world, 30, listed_at=NOW - timedelta(hours=3))
+def test_the_share_that_explores_sizes_the_pool(world: Database, serving: ServingModel, configure: Configure) -> None:
+    fresh = add_fresh_papers(world, 60, listed_at=NOW - timedelta(hours=3))
     served = serving.poll()
-    slots = {}
+    sizes = {}
     for share in ("0", "0.05", "0.2"):
         configure({"PAPERFEED_EXPLORATION_SHARE": share})
         feed = build(world, served, 2, size=40)
-        slots[share] = [at for at in range(len(feed)) if feed.source(at) is Source.FRESH]
-        assert {feed.paper_ids[at] for at in slots[share]} <= set(fresh)
-        assert {feed.reason(at).kind for at in slots[share]} <= {ReasonKind.NEW}
-    assert slots == {"0": [], "0.05": [9, 29], "0.2": [2, 7, 12, 17, 22, 27, 32, 37]}
+        sizes[share] = len(feed.pool)
+        assert set(feed.pool) <= set(fresh)
+        assert set(feed.pool).isdisjoint(feed.paper_ids)
+        assert len(feed) == 40
+    assert sizes == {"0": 0, "0.05": 10, "0.2": 40}
 
 
-def test_the_same_papers_are_drawn_until_the_reader_does_something(world: Database, serving: ServingModel) -> None:
+def test_a_new_paper_is_high_in_the_list_or_in_the_pool(
+    world: Database, serving: ServingModel, configure: Configure
+) -> None:
+    configure({"PAPERFEED_EXPLORATION_SHARE": "0.5", "PAPERFEED_FRESHNESS": "5"})
+    fresh = add_fresh_papers(world, 200, listed_at=NOW - timedelta(hours=3))
+    feed = build(world, serving.poll(), 2, size=80)
+    high, low = set(feed.paper_ids[:HIGH_PLACES]), set(feed.paper_ids[HIGH_PLACES:])
+    assert high & set(fresh)
+    assert low.isdisjoint(feed.pool)
+    assert len({*feed.paper_ids, *feed.pool}) == 80 + len(feed.pool)
+    assert all(feed.source(at) is not Source.FRESH for at in range(len(feed)))
+
+
+def test_a_list_is_the_same_until_the_reader_does_something(world: Database, serving: ServingModel) -> None:
     add_fresh_papers(world, 200, listed_at=NOW - timedelta(hours=3))
     served = serving.poll()
     before, again = build(world, served, 2, size=100), build(world, served, 2, size=100)
-    add_event(world, 2, 1000, EventKind.CLICK)
-    after = build(world, served, 2, size=100)
-
-    def drawn(feed: FeedList) -> list[int]:
-        return [paper for at, paper in enumerate(feed.paper_ids) if feed.source(at) is Source.FRESH]
-
-    assert before.paper_ids == again.paper_ids
-    assert drawn(before)
-    assert drawn(before) != drawn(after)
+    assert (before.paper_ids, before.pool) == (again.paper_ids, again.pool)
+    assert before.pool
+    add_event(world, 2, before.pool[0], EventKind.DISMISS)
+    assert before.pool[0] not in build(world, served, 2, size=100).pool
 
 
 def test_lists_built_together_equal_lists_built_alone_also_with_chosen_categories(

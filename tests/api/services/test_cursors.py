@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.errors import InvalidCursor
+from api.runtime.keys import KeyRing
+from api.runtime.secrets import SigningKey
 from api.services.cursors import Place, decode_cursor, encode_cursor
 
-KEY = b"k" * 32
+KEY = KeyRing([SigningKey(b"k" * 32)])
+OTHER = KeyRing([SigningKey(b"another key")])
 PLACES = st.lists(st.one_of(st.none(), st.integers(-(2**62), 2**62), st.text(max_size=50)), max_size=5)
 
 
@@ -35,4 +38,4 @@ def test_no_invented_text_is_a_cursor(place: Place, text: str) -> None:
     with pytest.raises(InvalidCursor):
         decode_cursor(KEY, "list", encode_cursor(KEY, "another list", place))
     with pytest.raises(InvalidCursor):
-        decode_cursor(KEY, "list", encode_cursor(b"another key", "list", place))
+        decode_cursor(KEY, "list", encode_cursor(OTHER, "list", place))

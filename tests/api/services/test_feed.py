@@ -2,31 +2,20 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
-import redis
 import sqlalchemy as sa
 
 from api.runtime.serving import Served, ServingModel
-from api.services.feed import (
-    build_common_list,
-    build_list,
-    build_lists,
-    find_stale,
-    note_refreshed,
-    refresh_feed,
-)
+from api.services.feed import build_common_list, build_list, build_lists
 from api.services.trending import forget_boards
 from api.store.engine import Database
 from api.store.feed_codec import FeedList, ReasonKind, Source
-from api.store.feeds import FeedStore
 from api.store.tables import Paper, PaperCategory, User
 from recommender.domain import EventKind
 from tests.api.feed_world import (
     LONG_AGO,
     NOW,
-    VERSION,
     add_event,
     add_reader,
     paper_row,
@@ -166,20 +155,18 @@ def test_without_a_model_a_reader_with_history_still_gets_a_page(world: Database
     assert feed.main_source in {Source.TRENDING, Source.LATEST}
 
 
-def test_new_papers_nobody_touched_get_one_place_in_twenty(world: Database, serving: ServingModel) -> None:
+def test_new_papers_nobody_touched_wait_to_be_drawn(world: Database, serving: ServingModel) -> None:
     fresh = add_papers(world, 5000, 30, title="topic0word1 topic0word2", listed_at=NOW - timedelta(hours=3))
     served = serving.poll()
     feed = build(world, served, 2)  # a reader of topic 1, whom the model alone would not show these
-    slots = [at for at in range(len(feed)) if feed.source(at) is Source.FRESH]
+    assert len(feed.pool) == 10  # five for each of the two places in forty that explore
+    assert set(feed.pool) <= set(fresh)
+    assert set(feed.pool).isdisjoint(feed.paper_ids)
 
-    assert slots == [9, 29]
-    assert {feed.paper_ids[at] for at in slots} <= set(fresh)
 
-
-def test_old_and_undated_papers_get_no_exploration_slot(world: Database, serving: ServingModel) -> None:
+def test_old_and_undated_papers_are_not_drawn(world: Database, serving: ServingModel) -> None:
     add_papers(world, 5000, 30, title="topic0word1", listed_at=NOW - timedelta(days=30))
-    feed = build(world, serving.poll(), 2)
-    assert Source.FRESH not in {feed.source(at) for at in range(len(feed))}
+    assert build(world, serving.poll(), 2).pool == ()
 
 
 def test_a_new_paper_is_ranked_without_a_retrain(world: Database, serving: ServingModel) -> None:
@@ -218,54 +205,3 @@ def test_lists_built_together_equal_lists_built_alone(world: Database, served: S
 def test_the_common_list_is_never_empty_while_there_are_papers(world: Database) -> None:
     with world.read() as session:
         assert len(build_common_list(session, now=NOW, size=SIZE)) == SIZE
-
-
-def test_a_refresh_writes_the_list_and_notes_the_change(world: Database, served: Served, redis_url: str) -> None:
-    feeds = FeedStore(redis_url)
-    paper = build(world, served, 1).paper_ids[0]
-    add_event(world, 1, paper, EventKind.SAVE)
-    with world.read() as session:
-        assert find_stale(session, limit=10) == [1]
-        refreshed = refresh_feed(session, feeds, served, 1, now=NOW)
-    assert refreshed is not None
-    with world.write() as session:
-        assert note_refreshed(session, refreshed.feed)
-    stored = feeds.read_list(1, version=VERSION)
-
-    assert stored is not None
-    assert stored.seq == 1
-    assert paper in stored.hidden
-    assert paper not in stored.paper_ids
-    with world.read() as session:
-        assert find_stale(session, limit=10) == []
-    feeds.close()
-
-
-def test_a_list_of_a_replaced_version_does_not_count_as_refreshed(
-    world: Database, served: Served, redis_url: str
-) -> None:
-    feeds = FeedStore(redis_url)
-    add_event(world, 1, int(planted().texts.paper_ids[0]), EventKind.CLICK)
-    with world.read() as session:
-        refreshed = refresh_feed(session, feeds, Served("older", served.model), 1, now=NOW)
-    assert refreshed is not None
-    with world.write() as session:
-        assert not note_refreshed(session, refreshed.feed)
-    with world.read() as session:
-        assert find_stale(session, limit=10) == [1]
-    feeds.close()
-
-
-def test_without_a_cache_nothing_counts_as_refreshed(world: Database, served: Served, tmp_path: Path) -> None:
-    feeds = FeedStore(f"unix://{tmp_path / 'nothing.sock'}")
-    with world.read() as session:
-        assert refresh_feed(session, feeds, served, 1, now=NOW) is None
-
-
-def test_an_unknown_reader_is_not_refreshed(world: Database, served: Served, redis_url: str) -> None:
-    feeds = FeedStore(redis_url)
-    with world.read() as session:
-        assert refresh_feed(session, feeds, served, 12345, now=NOW) is None
-    with redis.Redis.from_url(redis_url) as client:
-        assert client.dbsize() == 0
-    feeds.close()

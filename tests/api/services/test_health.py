@@ -1,5 +1,6 @@
 """What /readyz says, in every state an installation can be in."""
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from api.settings import Settings
 from api.store.engine import Database
 from api.store.facts import Facts
 from api.store.migrate import upgrade
+from api.store.pending import Change, PendingReaders
 from api.store.tables import ModelVersion, Paper, ServiceState, Serving, User
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -121,8 +123,11 @@ def test_gauges_count_lists_that_are_behind(settings: Settings, db: Database) ->
     with db.write() as session:
         session.add(User(external_id="a", created_at=NOW, last_seq=2, list_seq=1))
         session.add(User(external_id="b", created_at=NOW, last_seq=2, list_seq=2))
+    with closing(PendingReaders(settings.resolved_broker_url)) as pending:
+        pending.add({1: Change(1.0, is_active=True)})
     gauges = read_gauges(settings, db, now=NOW)
     assert gauges["stale_lists"] == 1.0
+    assert gauges["pending_readers"] == 1.0
     assert gauges["model_age_seconds"] == 60.0
     assert gauges["newest_paper_age_seconds"] == 3600.0
     assert gauges["queue_length_events"] == 0.0

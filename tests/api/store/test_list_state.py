@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from api.store.engine import Database
-from api.store.list_state import write_list_seq
+from api.store.list_state import stale_user_ids, write_list_seqs
 from api.store.registry import expire_lists, insert_model_version, write_serving
 from api.store.runs import insert_run
 from api.store.tables import Base, User
@@ -68,22 +68,33 @@ def list_seq(database: Database) -> int:
 def test_a_list_of_the_serving_version_counts(database: Database) -> None:
     fill(database, serving="v1")
     with database.write() as session:
-        assert write_list_seq(session, READER, seq=4, version="v1")
+        assert write_list_seqs(session, {READER: 4}, version="v1")
     assert list_seq(database) == 4
 
 
 def test_a_list_of_a_replaced_version_does_not_count(database: Database) -> None:
     fill(database, serving="v2")
     with database.write() as session:
-        assert not write_list_seq(session, READER, seq=4, version="v1")
+        assert not write_list_seqs(session, {READER: 4}, version="v1")
     assert list_seq(database) == 3
 
 
 def test_an_older_list_does_not_take_a_newer_one_back(database: Database) -> None:
     fill(database, serving="v1")
     with database.write() as session:
-        write_list_seq(session, READER, seq=2, version="v1")
+        write_list_seqs(session, {READER: 2}, version="v1")
     assert list_seq(database) == 3
+
+
+def test_readers_active_since_a_time_are_found_apart(database: Database) -> None:
+    fill(database, serving="v1")
+    with database.write() as session:
+        session.add(User(user_id=2, external_id="bob", created_at=NOW, last_active_at=None, last_seq=1, list_seq=0))
+        session.add(User(user_id=3, external_id="eve", created_at=NOW, last_active_at=NOW, last_seq=1, list_seq=1))
+    with database.read() as session:
+        assert stale_user_ids(session, active_since=NOW, after_user_id=0, limit=10) == [READER]
+        assert stale_user_ids(session, after_user_id=0, limit=10) == [READER, 2]
+        assert stale_user_ids(session, after_user_id=READER, limit=10) == [2]
 
 
 @pytest.mark.parametrize("serving", ["v1", None])
@@ -93,7 +104,7 @@ def test_a_refresh_waits_for_a_promotion_under_way(postgres: Database, serving: 
 
     def note() -> None:
         with postgres.write() as session:
-            noted.append(write_list_seq(session, READER, seq=4, version=serving or ""))
+            noted.append(write_list_seqs(session, {READER: 4}, version=serving or ""))
 
     refresh = threading.Thread(target=note)
     with postgres.write() as session:
@@ -118,7 +129,7 @@ def test_a_promotion_that_comes_second_takes_back_what_was_noted(postgres: Datab
 
     promotion = threading.Thread(target=promote)
     with postgres.write() as session:
-        assert write_list_seq(session, READER, seq=4, version=serving or "")
+        assert write_list_seqs(session, {READER: 4}, version=serving or "")
         promotion.start()
         wait_until_it_waits(session)
     promotion.join()

@@ -1,5 +1,6 @@
 """The revisions give exactly the tables of the code, on both databases, from any number of processes at once."""
 
+import base64
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,7 @@ from alembic.script import ScriptDirectory
 from api.errors import Unavailable
 from api.store.engine import Database
 from api.store.migrate import HEAD, MIGRATIONS, is_current, run_revisions, upgrade
-from api.store.tables import Base, Paper
+from api.store.tables import Base, Event, Paper
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -65,6 +66,61 @@ def test_a_database_of_the_first_revision_keeps_its_papers(empty_database: Datab
     assert upgrade(empty_database)
     with empty_database.read() as session:
         assert session.execute(sa.select(Paper.paper_id, Paper.title, Paper.text_hash)).all() == [(1, "Kept", None)]
+
+
+OLD_SLATE = b"slate id" + (10**15).to_bytes(8, "little") + (21).to_bytes(4, "little") + (2).to_bytes(2, "little")
+
+
+def old_token(*, reader: int = 1, form: int = 1, papers: tuple[int, ...] = (8, 9), sources: bytes = b"\0\1") -> str:
+    """Return a slate as the second revision knew it: signature, header, version, papers of five bytes, sources."""
+    header = bytes([form]) + reader.to_bytes(8, "little") + OLD_SLATE + b"\7"
+    ids = b"".join(paper_id.to_bytes(5, "little") for paper_id in papers)
+    return base64.urlsafe_b64encode(b"s" * 16 + header + b"v2026-1" + ids + sources).decode().rstrip("=")
+
+
+TOKENS: list[tuple[str | None, bool]] = [
+    (old_token(), True),
+    (old_token(reader=0), True),
+    (old_token(reader=2), False),
+    (old_token(form=2), False),
+    (old_token(papers=(8, 7)), False),
+    (old_token(sources=b"\0"), False),
+    (old_token(sources=b"\0\x77"), False),
+    (old_token()[:30], False),
+    ("what any client liked to send \u00e4", False),
+    ("", False),
+    (None, False),
+]
+
+
+def test_events_of_the_second_revision_keep_what_their_slates_said(empty_database: Database) -> None:
+    with empty_database.write() as session:
+        connection = session.connection()
+        run_revisions(connection, to="0002")
+        metadata = sa.MetaData()
+        metadata.reflect(connection, only=["papers", "users", "events"])
+        tables = metadata.tables
+        lists: dict[str, list[str]] = {"authors": [], "categories": [], "keywords": []}
+        connection.execute(sa.insert(tables["papers"]), {**_needed(tables["papers"]), **lists, "paper_id": 9})
+        connection.execute(sa.insert(tables["users"]), {**_needed(tables["users"]), "user_id": 1})
+        event = _needed(tables["events"]) | {"user_id": 1, "paper_id": 9, "position": 4}
+        rows = [
+            event | {"event_pk": at, "event_id": str(at), "slate": slate} for at, (slate, _) in enumerate(TOKENS, 1)
+        ]
+        connection.execute(sa.insert(tables["events"]), rows)
+    assert upgrade(empty_database)
+    facts = (Event.slate_id, Event.slate_position, Event.slate_source, Event.slate_version)
+    unknown = (Event.propensity, Event.slate_variant, Event.raw_occurred_at, Event.raw_sent_at)
+    with empty_database.read() as session:
+        kept = session.execute(sa.select(*facts).order_by(Event.event_pk)).all()
+        rest = session.execute(sa.select(*unknown, Event.position).distinct()).all()
+    expected = (b"slate id".hex(), 22, 1, "v2026-1")
+    assert [tuple(row) for row in kept] == [expected if is_read else (None,) * 4 for _, is_read in TOKENS]
+    assert rest == [(None, None, None, None, 4)]
+
+
+def _needed(table: sa.Table) -> dict[str, object]:
+    return {column.name: column.type.python_type() for column in table.columns if not column.nullable}
 
 
 def test_a_second_upgrade_changes_nothing(empty_database: Database) -> None:

@@ -1,0 +1,177 @@
+"""The blocking client."""
+
+import copy
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx2
+
+from api.client import calls
+from api.client import values as v
+from api.client.admin import Admin
+from api.client.buffering import Buffering, Report
+from api.client.retries import Retry
+from api.client.sending import batches, build_outbox
+from api.client.transport import Account, Attempts, limits, send, timeouts
+
+T = TypeVar("T")
+
+
+class Client:
+    """A Paperfeed service, blocking: every public route as a method, and events kept until they are counted.
+
+    One client keeps one pool of connections; it may be used by any number of threads. Make one in each process.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str | None = None,
+        *,
+        reader: str | None = None,
+        retry: Retry | None = None,
+        buffering: Buffering | None = None,
+        timeout_seconds: float = 30.0,
+        connections: int = 20,
+    ) -> None:
+        """Take the service's address and a token; `reader` names whom a service's token acts for."""
+        self._account = Account(base_url.rstrip("/"), token, reader)
+        self._retry = retry or Retry()
+        self._draws = random.Random()
+        self._http = httpx2.Client(timeout=timeouts(timeout_seconds), limits=limits(connections))
+        self._outbox = build_outbox(self._account, buffering or Buffering(), lambda: self._http)
+
+    @property
+    def admin(self) -> Admin:
+        """What needs a token with the scope `admin`."""
+        return Admin(self._ask)
+
+    def acting_for(self, reader: str) -> Self:
+        """Return the same client for another reader, on the same connections and with the same buffer."""
+        other = copy.copy(self)
+        other._account = replace(self._account, reader=reader)
+        return other
+
+    def send_events(self, events: Sequence[v.Event]) -> list[v.EventResult]:
+        """Return what became of each event, in their order; all that is accepted is stored durably.
+
+        Sent again after a failure, by this method or by its caller, the same events are counted once.
+        """
+        found: list[v.EventResult] = []
+        for batch in batches(events):
+            found += (self._ask(calls.send_events(batch))).results
+        return found
+
+    def record(self, event: v.Event) -> None:
+        """Keep an event and return at once; it is sent with others soon, and later when the service is away."""
+        self._outbox.record(event, self._account.reader)
+
+    def flush(self, seconds: float = 10.0) -> bool:
+        """Send what was recorded; True when all of it was answered in time."""
+        return self._outbox.flush(seconds)
+
+    def report(self) -> Report:
+        """Return what has become of recorded events."""
+        return self._outbox.report()
+
+    def read_feed(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        category: Sequence[str] = (),
+        since: date | None = None,
+        exclude: Sequence[str] = (),
+    ) -> v.Feed:
+        """Return a page of the reader's feed; its `next` is the `cursor` of the following one."""
+        return self._ask(calls.read_feed(limit=limit, cursor=cursor, category=category, since=since, exclude=exclude))
+
+    def read_trending(
+        self,
+        *,
+        window: v.Window | None = None,
+        category: Sequence[str] = (),
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> v.Papers:
+        """Return what readers save, vote for and read."""
+        return self._ask(calls.read_trending(window=window, category=category, limit=limit, cursor=cursor))
+
+    def read_latest(
+        self,
+        *,
+        category: Sequence[str] = (),
+        since: date | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> v.Papers:
+        """Return the newest papers."""
+        return self._ask(calls.read_latest(category=category, since=since, limit=limit, cursor=cursor))
+
+    def read_paper(self, paper_id: str) -> v.Paper:
+        """Return one paper; NotFound when nobody knows it."""
+        return self._ask(calls.read_paper(paper_id))
+
+    def read_similar(self, paper_id: str, *, limit: int | None = None, cursor: str | None = None) -> v.Papers:
+        """Return papers like this one."""
+        return self._ask(calls.read_similar(paper_id, limit=limit, cursor=cursor))
+
+    def read_interests(self) -> v.Interests:
+        """Return what the reader says they like."""
+        return self._ask(calls.read_interests())
+
+    def write_interests(self, interests: v.Interests) -> v.Interests:
+        """Replace what the reader says they like."""
+        return self._ask(calls.write_interests(interests))
+
+    def read_library(self, *, limit: int | None = None, cursor: str | None = None) -> v.Library:
+        """Return the reader's saved papers, last saved first."""
+        return self._ask(calls.read_library(limit=limit, cursor=cursor))
+
+    def read_history(self, *, limit: int | None = None, cursor: str | None = None) -> v.History:
+        """Return what the reader did, newest first."""
+        return self._ask(calls.read_history(limit=limit, cursor=cursor))
+
+    def read_hidden(self, *, limit: int | None = None, cursor: str | None = None) -> v.Hidden:
+        """Return the papers that the reader's lists leave out, and why."""
+        return self._ask(calls.read_hidden(limit=limit, cursor=cursor))
+
+    def bring_back(self, paper_id: str) -> None:
+        """Let the reader's lists show a paper again; Conflict for one that is saved."""
+        self._ask(calls.bring_back(paper_id))
+
+    def merge_reader(self, cookie: str) -> v.Merged:
+        """Take the history of the anonymous reader with this cookie into the reader's account, once."""
+        return self._ask(calls.merge_reader(cookie))
+
+    def read_liveness(self) -> v.Json:
+        """Return what the process says that answers without asking anything else."""
+        return self._ask(calls.read_liveness())
+
+    def read_readiness(self) -> v.Readiness:
+        """Return whether requests can be served, and what is known of every part."""
+        return self._ask(calls.read_readiness())
+
+    def read_metrics(self) -> str:
+        """Return the counters in Prometheus's text format."""
+        return self._ask(calls.read_metrics())
+
+    def close(self) -> None:
+        """Send what still waits, for `Buffering.exit_seconds` at most, and close the connections."""
+        self._outbox.close()
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ask(self, call: calls.Call[T]) -> T:
+        return send(self._http, self._account, call, Attempts(self._retry, call.is_repeatable, self._draws))

@@ -1,0 +1,205 @@
+"""Whose events these are, which papers they name and whether their slates fit: what can be stored, and what not."""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from sqlalchemy.orm import Session
+
+from api.schemas.events import Code, EventAnswer, EventBatch, EventDraft, ShownPaper
+from api.services.event_parsing import PROBLEMS
+from api.services.merging import find_accounts, is_anonymous
+from api.store import event_log, papers, users
+
+NOBODY: Final = 0  # whose slates fit any reader
+MOST_REMEMBERED: Final = 200_000  # readers, and as many papers: about 20 MB each when full
+DUPLICATE: Final = "duplicate"
+
+
+@dataclass(slots=True)
+class RememberedIds:
+    """Numbers of readers and papers that this process has looked up; forgotten when one of them turns out to be gone.
+
+    Numbers are never given twice, so a row that refers to a removed reader or paper is refused by the database.
+    """
+
+    users: dict[str, int] = field(default_factory=dict)
+    papers: dict[str, int] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Look up everything anew."""
+        self.users.clear()
+        self.papers.clear()
+
+
+class Candidate(NamedTuple):
+    """An event whose reader and paper are known."""
+
+    batch: int
+    place: int
+    draft: EventDraft
+    user_id: int
+    paper_id: int
+    shown: ShownPaper | None  # by its slate
+    payload_hash: str
+
+    @property
+    def key(self) -> event_log.EventKey:
+        """What no two events of the log share."""
+        return self.user_id, self.draft.event_id
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The requests of one transaction and the answers that are known so far."""
+
+    batches: Sequence[EventBatch]
+    answers: list[list[EventAnswer | None]]
+
+    def reject(self, batch: int, place: int, code: Code, reason: str) -> None:
+        """Refuse one event."""
+        self.answers[batch][place] = EventAnswer(self.batches[batch].entries[place][0], "rejected", code, reason)
+
+
+def match_events(session: Session, group: Group, ids: RememberedIds, *, now: datetime) -> list[Candidate]:
+    """Answer what cannot be stored; return the rest, with readers that were made where somebody was new."""
+    paper_ids = _find_papers(session, group, ids)
+    readers = _find_readers(session, group, ids)
+    accounts = _find_accounts(session, group, readers)
+    readers = {at: accounts.get(reader, reader) for at, reader in readers.items()}
+    fitting: list[Candidate] = []
+    refused: list[tuple[Candidate, Code]] = []
+    for at, batch in enumerate(group.batches):
+        reader = readers.get(at, NOBODY)
+        for place, entry in enumerate(batch.entries):
+            if isinstance(entry, EventAnswer):
+                group.answers[at][place] = entry
+                continue
+            paper_id = paper_ids.get(entry.external_paper_id)
+            if paper_id is None:
+                group.reject(at, place, "unknown_paper", "no paper with this id is known here")
+                continue
+            shown = None if entry.opened is None else entry.opened.papers.get(paper_id)
+            candidate = Candidate(at, place, entry, reader, paper_id, shown, hash_draft(entry, paper_id))
+            problem = entry.problem or _misfit(entry, reader, shown, accounts)
+            if problem is None:
+                fitting.append(candidate)
+            else:
+                refused.append((candidate, problem))
+    if refused:
+        _refuse(session, group, refused)
+    without = {candidate.batch for candidate in fitting} - readers.keys()
+    if not without:
+        return fitting
+    _make_readers(session, group, without, readers, ids, now=now)
+    return [one._replace(user_id=readers[one.batch]) for one in fitting if one.batch in readers]
+
+
+def payload_hash(
+    kind: int, paper_id: int, *, occurred: int | None, position: int | None, value: float | None, slate: str | None
+) -> str:
+    """Return what tells a replay from another event under the same id: a hash of all that the client said."""
+    text = f"{kind}|{paper_id}|{occurred}|{position}|{value}|{slate}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def hash_draft(draft: EventDraft, paper_id: int) -> str:
+    """Return the payload hash of an event; when its batch was sent is no part of it, because a retry says otherwise."""
+    text = f"{int(draft.kind)}|{paper_id}|{draft.raw_occurred}|{draft.position}|{draft.value}|{draft.slate}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _misfit(draft: EventDraft, reader: int, shown: ShownPaper | None, accounts: Mapping[int, int]) -> Code | None:
+    if draft.opened is None:
+        return None
+    shown_to = draft.opened.user_id
+    if shown_to not in (reader, NOBODY) and accounts.get(shown_to) != reader:
+        return "foreign_slate"
+    return "not_on_slate" if shown is None else None
+
+
+def _find_accounts(session: Session, group: Group, readers: Mapping[int, int]) -> dict[int, int]:
+    """Return the account of each reader and slate that became part of one; only where somebody anonymous is about."""
+    asked = {reader for at, reader in readers.items() if is_anonymous(group.batches[at].incoming.external_user)}
+    for at, batch in enumerate(group.batches):
+        own = (readers.get(at, NOBODY), NOBODY)
+        for entry in batch.entries:
+            if isinstance(entry, EventDraft) and entry.opened is not None and entry.opened.user_id not in own:
+                asked.add(entry.opened.user_id)
+    return find_accounts(session, asked)
+
+
+def _refuse(session: Session, group: Group, refused: Sequence[tuple[Candidate, Code]]) -> None:
+    """Reject these, except what was taken before: a late retry of an accepted event is a duplicate whatever else."""
+    stored = event_log.find_stored(session, {candidate.key for candidate, _ in refused if candidate.user_id != NOBODY})
+    for candidate, problem in refused:
+        known = stored.get(candidate.key)
+        if known is not None and known.payload_hash == candidate.payload_hash:
+            group.answers[candidate.batch][candidate.place] = EventAnswer(candidate.draft.shown_id, DUPLICATE)
+        else:
+            group.reject(candidate.batch, candidate.place, problem, PROBLEMS[problem])
+
+
+def _find_papers(session: Session, group: Group, ids: RememberedIds) -> dict[str, int]:
+    wanted = {
+        entry.external_paper_id for batch in group.batches for entry in batch.entries if isinstance(entry, EventDraft)
+    }
+    if missing := [name for name in wanted if name not in ids.papers]:
+        if len(ids.papers) > MOST_REMEMBERED:
+            ids.papers.clear()
+            missing = list(wanted)
+        ids.papers.update(papers.paper_ids_of(session, missing))
+    return ids.papers
+
+
+def _find_readers(session: Session, group: Group, ids: RememberedIds) -> dict[int, int]:
+    """Return the reader of each batch by its place, where there is one already."""
+    with_drafts = [
+        at for at, batch in enumerate(group.batches) if any(isinstance(entry, EventDraft) for entry in batch.entries)
+    ]
+    names = {at: name for at in with_drafts if (name := group.batches[at].incoming.external_user) is not None}
+    found = _find_named(session, set(names.values()), ids)
+    readers = {at: found[name] for at, name in names.items() if name in found}
+    numbers = {at: number for at in with_drafts if at not in names and (number := group.batches[at].incoming.user_id)}
+    if numbers:
+        existing = users.existing_users(session, set(numbers.values()))
+        readers |= {at: number for at, number in numbers.items() if number in existing}
+    return readers
+
+
+def _find_named(session: Session, names: Collection[str], ids: RememberedIds) -> dict[str, int]:
+    missing = [name for name in names if name not in ids.users]
+    if not missing:
+        return ids.users
+    found = users.find_user_ids(session, missing)
+    return {name: ids.users[name] for name in names if name in ids.users} | _remember(ids, found)
+
+
+def _remember(ids: RememberedIds, found: dict[str, int]) -> dict[str, int]:
+    if len(ids.users) > MOST_REMEMBERED:
+        ids.users.clear()
+    ids.users.update((name, number) for name, number in found.items() if not is_anonymous(name))
+    return found
+
+
+def _make_readers(
+    session: Session,
+    group: Group,
+    without: Collection[int],
+    readers: dict[int, int],
+    ids: RememberedIds,
+    *,
+    now: datetime,
+) -> None:
+    """Add to `readers` those that are new to us; only a batch by a number of nobody stays without."""
+    names = {at: name for at in without if (name := group.batches[at].incoming.external_user) is not None}
+    if names:
+        made, _ = users.ensure_users(session, set(names.values()), now=now)
+        _remember(ids, made)
+        readers.update((at, made[name]) for at, name in names.items())
+    for at in without - names.keys():
+        for place, answer in enumerate(group.answers[at]):
+            if answer is None:
+                group.reject(at, place, "foreign_slate", "the reader of this slate is no longer known here")

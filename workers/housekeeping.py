@@ -1,0 +1,38 @@
+"""Tasks that remove what is no longer kept."""
+
+import logging
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+from api.queue import TIDY_LETTERS
+from api.services import dead_letters
+from workers.app import task
+from workers.processes import runtime
+
+log = logging.getLogger(__name__)
+
+TIDY_SECONDS: Final = 20.0  # the next one goes on
+TIDY_LIMIT: Final = 60
+
+
+@task(TIDY_LETTERS, time_limit=TIDY_LIMIT)
+def tidy_letters() -> int:
+    """Remove rejected events that are too old or too many, in short transactions, and return how many went."""
+    held = runtime()
+    until = time.monotonic() + TIDY_SECONDS
+    removed = 0
+    while time.monotonic() < until:
+        with held.db.write() as session:
+            gone = dead_letters.tidy(
+                session,
+                days=held.settings.dead_letter_days,
+                most=held.settings.dead_letters_most,
+                now=datetime.now(UTC),
+            )
+        removed += gone
+        if gone < dead_letters.TIDIED_AT_ONCE:
+            break
+    if removed:
+        log.info("dead letters removed", extra={"letters": removed})
+    return removed
