@@ -41,6 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.state.runtime = runtime
         runtime.intake.start(partial(events.follow_commit, runtime))
         runtime.hints.start()
+        runtime.access.start()
         runtime.serving.start()
         try:
             yield

@@ -159,7 +159,7 @@ def _in_time(receive: Receive) -> Receive:
             async with asyncio.timeout_at(deadline):
                 message = await receive()
         except TimeoutError:
-            raise errors.TooSlow(f"a body has arrived after {BODY_SECONDS:g} s: send smaller ones") from None
+            raise errors.TooSlow(f"a body is to be whole within {BODY_SECONDS:g} s: send smaller ones") from None
         is_whole = not message.get("more_body", False)
         return message
 

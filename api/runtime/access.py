@@ -1,7 +1,8 @@
-"""Who calls: token and reader look-ups, kept for a moment in each process."""
+"""Who calls: token and reader look-ups, kept for a moment in each process, tokens in use looked up together."""
 
 import hashlib
 import hmac
+import logging
 import re
 import secrets
 import threading
@@ -11,9 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from api.store.engine import Database
-from api.store.tokens import find_token
+from api.store.tokens import find_token, valid_tokens
 from api.store.users import find_user_id
+
+log = logging.getLogger(__name__)
 
 TOKEN_PATTERN: Final = re.compile(r"pf_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 TOKEN_ID_BYTES: Final = 8
@@ -21,6 +26,9 @@ SECRET_BYTES: Final = 32
 MOST_ENTRIES: Final = 50_000  # of each look-up; about 20 MB when full
 # A reader's row is never renumbered, so this only bounds how long a removed one is remembered.
 USER_SECONDS: Final = 60.0
+
+LOOKS_PER_LIFE: Final = 2  # at tokens in use, before what is remembered of them ends
+MOST_LOOKED_UP: Final = 5_000  # tokens at one look; others are looked up by their next request
 
 V = TypeVar("V")
 
@@ -51,8 +59,46 @@ class Access:
         self, database: Database, *, token_seconds: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._database = database
+        self._token_seconds = token_seconds
+        self._clock = clock
         self._identities = _Kept[Identity](token_seconds, clock)
         self._users = _Kept[int](USER_SECONDS, clock)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Look at the tokens in use in a background thread from now on, so that their callers need not wait for it."""
+        if self._token_seconds > 0:
+            self._thread = threading.Thread(target=self._run, name="tokens", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the background thread."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def look(self) -> None:
+        """Remember tokens used since the last look for another while; forget those that are valid no longer."""
+        began = self._clock()
+        used = self._identities.take_used(MOST_LOOKED_UP)
+        if not used:
+            return
+        with self._database.read() as session:
+            valid = valid_tokens(session, {identity.token_id for identity in used.values()})
+        for key, identity in used.items():
+            if valid.get(identity.token_id) == (identity.user_id, identity.scopes):
+                self._identities.put(key, identity, since=began)
+            else:
+                self._identities.drop(key)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._token_seconds / LOOKS_PER_LIFE):
+            try:
+                self.look()
+            except SQLAlchemyError as error:  # what is remembered ends by itself
+                log.warning("tokens not looked at", extra={"error": type(error).__name__})
 
     def known_identity(self, token: str) -> Identity | None:
         """Return a token's identity if this process has looked it up a moment ago: no SQL."""
@@ -122,14 +168,28 @@ class _Kept(Generic[V]):
         self._clock = clock
         self._lock = threading.Lock()
         self._entries: OrderedDict[str, tuple[float, V]] = OrderedDict()
+        self._used: set[str] = set()
 
     def get(self, key: str) -> V | None:
         entry = self._entries.get(key)
-        return None if entry is None or entry[0] <= self._clock() else entry[1]
+        if entry is None or entry[0] <= self._clock():
+            return None
+        self._used.add(key)
+        return entry[1]
 
-    def put(self, key: str, value: V) -> None:
+    def take_used(self, most: int) -> dict[str, V]:
+        """Return up to `most` entries that were asked for since the last call and are still there."""
+        used, self._used = self._used, set()
+        found = {key: entry for key in used if (entry := self._entries.get(key)) is not None}
+        return {key: value for key, (_, value) in list(found.items())[:most]}
+
+    def drop(self, key: str) -> None:
         with self._lock:
-            self._entries[key] = (self._clock() + self._seconds, value)
+            self._entries.pop(key, None)
+
+    def put(self, key: str, value: V, *, since: float | None = None) -> None:
+        with self._lock:
+            self._entries[key] = ((self._clock() if since is None else since) + self._seconds, value)
             self._entries.move_to_end(key)
             if len(self._entries) > MOST_ENTRIES:
                 self._entries.popitem(last=False)

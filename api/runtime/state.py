@@ -45,6 +45,7 @@ class Runtime:
         """Stop this process's threads and close its connections (those of the loop are closed by the loop)."""
         self.intake.close()
         self.hints.close()
+        self.access.stop()
         self.serving.stop()
         self.feeds.close()
         self.db.engine.dispose()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from fastapi.testclient import TestClient
 
+from api.runtime.access import Access
 from api.runtime.state import Runtime
 from api.services.accounts import revoke_token
 from api.store.engine import Database
@@ -88,8 +89,6 @@ def test_personal_answers_are_not_for_shared_caches(client: TestClient, as_ada: 
 def test_a_revoked_token_stops_when_its_moment_in_the_cache_is_over(
     settings: object, database: Database, token_of: Callable[..., str]
 ) -> None:
-    from api.runtime.access import Access
-
     now = [0.0]
     access = Access(database, token_seconds=5.0, clock=lambda: now[0])
     token = token_of()
@@ -101,6 +100,29 @@ def test_a_revoked_token_stops_when_its_moment_in_the_cache_is_over(
     assert access.find_identity(token) == identity
     now[0] = 5.0
     assert access.find_identity(token) is None
+
+
+def test_a_token_in_use_is_looked_up_with_others_before_its_moment_is_over(
+    settings: object, database: Database, token_of: Callable[..., str]
+) -> None:
+    now = [0.0]
+    access = Access(database, token_seconds=5.0, clock=lambda: now[0])
+    kept, revoked, unused = token_of(), token_of(), token_of()
+    identities = {token: access.find_identity(token) for token in (kept, revoked, unused)}
+    access.look()
+    gone = identities[revoked]
+    assert gone is not None
+    with database.write() as session:
+        revoke_token(session, gone.token_id, now=NOW)
+    now[0] = 3.0
+    assert [access.known_identity(token) for token in (kept, revoked)] == [identities[kept], gone]
+    access.look()
+    assert access.known_identity(revoked) is None
+    now[0] = 7.9
+    assert access.known_identity(kept) == identities[kept]
+    assert access.known_identity(unused) is None
+    now[0] = 8.0
+    assert access.known_identity(kept) is None
 
 
 def test_only_hashes_of_tokens_are_stored(database: Database, token_of: Callable[..., str]) -> None:
