@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Receive, Scope, Send
 
 from api.routes import admin, events, feed, health, hidden, letters, merging, pages, papers, tokens, users
 from api.routes.hot_events import HotEvents
@@ -27,6 +28,20 @@ from api.settings import Settings, read_settings
 
 # Requests are counted by our own middleware; looking for another's tracers at each costs a thirtieth of a feed hit.
 NO_TELEMETRY: Final[TelemetryConfig] = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
+
+YOUNG_OBJECTS: Final = 10_000  # made before the next look for garbage: 700, Python's own number, are two requests
+
+
+class Application(FastAPI):
+    """The application with the feed ahead of everything: on a hit, layers that do nothing cost as much as a cursor."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._ahead = HotFeed(super().__call__)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        await self._ahead(scope, receive, send)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -50,7 +65,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             await runtime.limits.aclose()
             await run_in_threadpool(runtime.close)
 
-    app = FastAPI(
+    app = Application(
         title="Paperfeed",
         summary="Daily papers with a feed that learns.",
         version=importlib.metadata.version("paperfeed"),
@@ -65,8 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestContext)
     if chosen.cors_origins:
         app.add_middleware(CORSMiddleware, **CORS, allow_origins=chosen.cors_origins.split())  # last: the outermost
-    app.add_middleware(HotEvents)
-    app.add_middleware(HotFeed)  # both ahead of all that they have no need of
+    app.add_middleware(HotEvents)  # as `HotFeed` ahead of all that it has no need of
     for module in (health, events, users, hidden, merging, tokens, feed, papers, admin, letters, pages):
         app.include_router(module.router)
     _document(app)
@@ -81,6 +95,7 @@ def start_app() -> FastAPI:
     if parent is not None:  # by its own number: it may have died while this process was importing
         die_with_parent(parent_pid=parent.pid)
     app = create_app(settings)
+    gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
     gc.freeze()  # modules and routes stay: every full look through them would hold up requests for a tenth of a second
     gc.enable()
     return app

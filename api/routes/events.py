@@ -191,15 +191,16 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _count(batch: EventBatch, outcome: BatchOutcome) -> None:
-    kinds = [entry.kind if isinstance(entry, EventDraft) else None for entry in batch.entries]
+    # Plain numbers: those of the enumeration are hashed in Python.
+    kinds = [int(entry.kind) if isinstance(entry, EventDraft) else None for entry in batch.entries]
     statuses = [answer.status for answer in outcome.answers]
     for labels, count in Counter(zip(kinds, statuses, strict=True)).items():
         _counter(*labels).inc(count)
 
 
 @lru_cache(maxsize=64)
-def _counter(kind: EventKind | None, status: str) -> prometheus_client.Counter:
-    return EVENTS.labels("unknown" if kind is None else kind.name.lower(), status)
+def _counter(kind: int | None, status: str) -> prometheus_client.Counter:
+    return EVENTS.labels("unknown" if kind is None else EventKind(kind).name.lower(), status)
 
 
 def _write_results(answers: Sequence[EventAnswer]) -> bytes:

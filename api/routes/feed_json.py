@@ -18,6 +18,8 @@ from api.store.feed_codec import PAPER_REASONS, Reason, ReasonKind, Source
 
 SOURCE_NAMES: Final = {source: source.name.lower() for source in Source}
 MOST_SENTENCES: Final = 8192  # of a process, about 300 bytes each: readers share titles, categories and terms
+MOST_RANKS: Final = 1024  # whose beginnings of an item are kept ready; a list has fewer
+_RANKS: Final = tuple(b'},{"rank":%d,"score":' % rank for rank in range(MOST_RANKS))
 _SOURCES: Final = {source: f',"source":"{name}","reason":'.encode() for source, name in SOURCE_NAMES.items()}
 
 
@@ -46,16 +48,18 @@ def write_page(
 def _items(page: Page, papers: Mapping[int, Rendered]) -> list[bytes]:
     """The items and what stands around them, in pieces: nothing is copied before all is joined."""
     pieces: list[bytes] = []
-    between = b'{"items":[{"rank":%d,"score":'
     scores = orjson.dumps(page.scores)[1:-1].split(b",")
     sentences = _sentences(page, papers)
     for rank, paper_id, score, source, reason in zip(
         itertools.count(page.first_rank), page.paper_ids, scores, page.sources, page.reasons
     ):
         said = sentences[id(reason)]
-        pieces += (between % rank, score, _SOURCES[source], said, b',"paper":', papers[paper_id].json)
-        between = b'},{"rank":%d,"score":'
-    pieces.append(b"}" if pieces else b'{"items":[')
+        start = _RANKS[rank] if rank < MOST_RANKS else b'},{"rank":%d,"score":' % rank
+        pieces += (start, score, _SOURCES[source], said, b',"paper":', papers[paper_id].json)
+    if not pieces:
+        return [b'{"items":[']
+    pieces[0] = b'{"items":[' + pieces[0][len(b"},") :]
+    pieces.append(b"}")
     return pieces
 
 

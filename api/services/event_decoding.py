@@ -122,6 +122,6 @@ def _drafts(events: Sequence[_Event], arrival: Arrival) -> list[EventDraft]:
         occurred = said + shift
         if not 0 <= occurred <= latest or not paper_id.isascii():
             raise _Unusual
-        kept = min(received, occurred)
+        kept = min(occurred, received)
         drafts.append(EventDraft(event.id, event.id, kind, paper_id, said, kept, position, value, slate, opened, None))
     return drafts

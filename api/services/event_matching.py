@@ -4,17 +4,20 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import Final
 
+import msgspec
 from sqlalchemy.orm import Session
 
-from api.schemas.events import Code, EventAnswer, EventBatch, EventDraft, ShownPaper
+from api.schemas.events import Code, EventAnswer, EventBatch, EventDraft, OpenedSlate, ShownPaper
 from api.services.event_parsing import PROBLEMS
 from api.services.merging import find_accounts, is_anonymous
 from api.store import event_log, papers, users
 
 NOBODY: Final = 0  # whose slates fit any reader
 MOST_REMEMBERED: Final = 200_000  # readers, and as many papers: about 20 MB each when full
+MOST_SLATES: Final = 1024  # whose hashes are remembered: up to 1 kB each, and 8 at the most
 DUPLICATE: Final = "duplicate"
 
 
@@ -34,7 +37,7 @@ class RememberedIds:
         self.papers.clear()
 
 
-class Candidate(NamedTuple):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """An event whose reader and paper are known."""
 
     batch: int
@@ -57,10 +60,18 @@ class Group:
 
     batches: Sequence[EventBatch]
     answers: list[list[EventAnswer | None]]
+    rejected: list[tuple[int, int]] = field(default_factory=list)  # batch and place of each
 
     def reject(self, batch: int, place: int, code: Code, reason: str) -> None:
         """Refuse one event."""
-        self.answers[batch][place] = EventAnswer(self.batches[batch].entries[place][0], "rejected", code, reason)
+        entry = self.batches[batch].entries[place]
+        shown_id = entry.shown_id if isinstance(entry, EventDraft) else entry.event_id
+        self.note_rejected(batch, place, EventAnswer(shown_id, "rejected", code, reason))
+
+    def note_rejected(self, batch: int, place: int, answer: EventAnswer) -> None:
+        """Give the answer to an event that is refused."""
+        self.answers[batch][place] = answer
+        self.rejected.append((batch, place))
 
 
 def match_events(session: Session, group: Group, ids: RememberedIds, *, now: datetime) -> list[Candidate]:
@@ -75,7 +86,7 @@ def match_events(session: Session, group: Group, ids: RememberedIds, *, now: dat
         reader = readers.get(at, NOBODY)
         for place, entry in enumerate(batch.entries):
             if isinstance(entry, EventAnswer):
-                group.answers[at][place] = entry
+                group.note_rejected(at, place, entry)
                 continue
             paper_id = paper_ids.get(entry.external_paper_id)
             if paper_id is None:
@@ -83,7 +94,9 @@ def match_events(session: Session, group: Group, ids: RememberedIds, *, now: dat
                 continue
             shown = None if entry.opened is None else entry.opened.papers.get(paper_id)
             candidate = Candidate(at, place, entry, reader, paper_id, shown, hash_draft(entry, paper_id))
-            problem = entry.problem or _misfit(entry, reader, shown, accounts)
+            problem = entry.problem
+            if problem is None and entry.opened is not None:
+                problem = _misfit(entry.opened.user_id, reader, shown, accounts)
             if problem is None:
                 fitting.append(candidate)
             else:
@@ -94,7 +107,7 @@ def match_events(session: Session, group: Group, ids: RememberedIds, *, now: dat
     if not without:
         return fitting
     _make_readers(session, group, without, readers, ids, now=now)
-    return [one._replace(user_id=readers[one.batch]) for one in fitting if one.batch in readers]
+    return [msgspec.structs.replace(one, user_id=readers[one.batch]) for one in fitting if one.batch in readers]
 
 
 def payload_hash(
@@ -106,15 +119,36 @@ def payload_hash(
 
 
 def hash_draft(draft: EventDraft, paper_id: int) -> str:
-    """Return the payload hash of an event; when its batch was sent is no part of it, because a retry says otherwise."""
-    text = f"{int(draft.kind)}|{paper_id}|{draft.raw_occurred}|{draft.position}|{draft.value}|{draft.slate}"
+    """Return the payload hash of an event; when its batch was sent is no part of it, because a retry says otherwise.
+
+    The slate stands in it by its own hash, which the events of a page share.
+    """
+    slate = None if draft.slate is None else _hash_slate(draft.slate)
+    text = f"{int(draft.kind)}|{paper_id}|{draft.raw_occurred}|{draft.position}|{draft.value}|{slate}"
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _misfit(draft: EventDraft, reader: int, shown: ShownPaper | None, accounts: Mapping[int, int]) -> Code | None:
-    if draft.opened is None:
-        return None
-    shown_to = draft.opened.user_id
+def is_replay(candidate: Candidate, stored_hash: str) -> bool:
+    """True when what is stored under an event's id is this event; the log may hold hashes over the slate itself."""
+    if stored_hash == candidate.payload_hash:
+        return True
+    draft = candidate.draft
+    return draft.slate is not None and stored_hash == payload_hash(
+        int(draft.kind),
+        candidate.paper_id,
+        occurred=draft.raw_occurred,
+        position=draft.position,
+        value=draft.value,
+        slate=draft.slate,
+    )
+
+
+@lru_cache(MOST_SLATES)
+def _hash_slate(token: str) -> str:
+    return hashlib.blake2b(token.encode(), digest_size=16).hexdigest()
+
+
+def _misfit(shown_to: int, reader: int, shown: ShownPaper | None, accounts: Mapping[int, int]) -> Code | None:
     if shown_to not in (reader, NOBODY) and accounts.get(shown_to) != reader:
         return "foreign_slate"
     return "not_on_slate" if shown is None else None
@@ -125,9 +159,13 @@ def _find_accounts(session: Session, group: Group, readers: Mapping[int, int]) -
     asked = {reader for at, reader in readers.items() if is_anonymous(group.batches[at].incoming.external_user)}
     for at, batch in enumerate(group.batches):
         own = (readers.get(at, NOBODY), NOBODY)
+        seen: OpenedSlate | None = None  # most often the slate of them all
         for entry in batch.entries:
-            if isinstance(entry, EventDraft) and entry.opened is not None and entry.opened.user_id not in own:
-                asked.add(entry.opened.user_id)
+            if isinstance(entry, EventAnswer) or entry.opened is seen or entry.opened is None:
+                continue
+            seen = entry.opened
+            if seen.user_id not in own:
+                asked.add(seen.user_id)
     return find_accounts(session, asked)
 
 
@@ -136,22 +174,28 @@ def _refuse(session: Session, group: Group, refused: Sequence[tuple[Candidate, C
     stored = event_log.find_stored(session, {candidate.key for candidate, _ in refused if candidate.user_id != NOBODY})
     for candidate, problem in refused:
         known = stored.get(candidate.key)
-        if known is not None and known.payload_hash == candidate.payload_hash:
+        if known is not None and is_replay(candidate, known.payload_hash):
             group.answers[candidate.batch][candidate.place] = EventAnswer(candidate.draft.shown_id, DUPLICATE)
         else:
             group.reject(candidate.batch, candidate.place, problem, PROBLEMS[problem])
 
 
 def _find_papers(session: Session, group: Group, ids: RememberedIds) -> dict[str, int]:
-    wanted = {
-        entry.external_paper_id for batch in group.batches for entry in batch.entries if isinstance(entry, EventDraft)
-    }
-    if missing := [name for name in wanted if name not in ids.papers]:
+    if missing := _unknown_papers(group, ids.papers):
         if len(ids.papers) > MOST_REMEMBERED:
             ids.papers.clear()
-            missing = list(wanted)
-        ids.papers.update(papers.paper_ids_of(session, missing))
+            missing = _unknown_papers(group, ids.papers)
+        ids.papers.update(papers.paper_ids_of(session, list(missing)))
     return ids.papers
+
+
+def _unknown_papers(group: Group, known: Mapping[str, int]) -> set[str]:
+    return {
+        entry.external_paper_id
+        for batch in group.batches
+        for entry in batch.entries
+        if isinstance(entry, EventDraft) and entry.external_paper_id not in known
+    }
 
 
 def _find_readers(session: Session, group: Group, ids: RememberedIds) -> dict[int, int]:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from api.schemas.events import BatchOutcome, EventAnswer, EventBatch
 from api.services.dead_letters import MOST_LETTERS, Letter, keep_rejected
-from api.services.event_matching import DUPLICATE, Candidate, Group, RememberedIds, match_events
+from api.services.event_matching import DUPLICATE, Candidate, Group, RememberedIds, is_replay, match_events
 from api.services.merging import find_accounts, is_anonymous
 from api.store import event_log, library, users
 from api.store.event_log import EventRow
@@ -27,6 +28,8 @@ STILL: Final = EventKind.IMPRESSION
 
 ACCEPTED: Final = "accepted"
 
+_Said: TypeAlias = tuple[str | None, int | None, int | None, float | None, str | None, str | None]
+_NOTHING: Final[_Said] = (None,) * 6  # of an event without a slate
 
 _Accepted: TypeAlias = tuple[Candidate, int]  # an event that is in the log now, and its event_pk
 
@@ -60,17 +63,19 @@ def record_events(
     group = Group(batches, [[None] * len(batch.entries) for batch in batches])
     candidates = _lock(session, group, match_events(session, group, ids or RememberedIds(), now=now))
     accepted = _append(session, group, candidates) if candidates else []
-    moving = [entry for entry in accepted if entry[0].draft.kind is not STILL]
-    _note(session, accepted, moving, now=now)
-    keep_rejected(session, _letters(group), now=now, most=most_letters)
-    hidden = _hidden_now(session, moving)
+    moving: list[_Accepted] = []
     moved: dict[int, list[Candidate]] = defaultdict(list)
     shown: dict[int, list[int]] = defaultdict(list)
-    for candidate, _ in accepted:
+    for entry in accepted:
+        candidate = entry[0]
         if candidate.draft.kind is STILL:
             shown[candidate.batch].append(candidate.paper_id)
         else:
+            moving.append(entry)
             moved[candidate.batch].append(candidate)
+    _note(session, accepted, moving, now=now)
+    keep_rejected(session, _letters(group), now=now, most=most_letters)
+    hidden = _hidden_now(session, moving)
     readers = {candidate.batch: candidate.user_id for candidate in candidates}
     return [
         _outcome(group.answers[at], moved.get(at, ()), readers.get(at), hidden, shown.get(at, ()))
@@ -83,12 +88,13 @@ def _lock(session: Session, group: Group, candidates: Sequence[Candidate]) -> Se
     if not candidates:
         return candidates
     lock_readers(session, {candidate.user_id for candidate in candidates})
-    visitors = {one.user_id for one in candidates if is_anonymous(group.batches[one.batch].incoming.external_user)}
+    anonymous = {at for at, batch in enumerate(group.batches) if is_anonymous(batch.incoming.external_user)}
+    visitors = {one.user_id for one in candidates if one.batch in anonymous} if anonymous else set()
     accounts = find_accounts(session, visitors)
     if not accounts:
         return candidates
     lock_readers(session, accounts.values())
-    return [one._replace(user_id=accounts.get(one.user_id, one.user_id)) for one in candidates]
+    return [msgspec.structs.replace(one, user_id=accounts.get(one.user_id, one.user_id)) for one in candidates]
 
 
 def _note(session: Session, accepted: Sequence[_Accepted], moving: Sequence[_Accepted], *, now: datetime) -> None:
@@ -103,11 +109,11 @@ def _note(session: Session, accepted: Sequence[_Accepted], moving: Sequence[_Acc
 
 def _append(session: Session, group: Group, candidates: Sequence[Candidate]) -> list[_Accepted]:
     """Insert what is new, answer every candidate, return the accepted ones."""
-    rows = [_row(candidate, group.batches[candidate.batch]) for candidate in candidates]
-    keys = event_log.append_events(session, rows)
+    keys = event_log.append_events(session, _rows(group, candidates))
     if len(keys) == len(candidates):
+        answers = group.answers
         for candidate in candidates:
-            group.answers[candidate.batch][candidate.place] = EventAnswer(candidate.draft.shown_id, ACCEPTED)
+            answers[candidate.batch][candidate.place] = EventAnswer(candidate.draft.shown_id, ACCEPTED)
         return list(zip(candidates, keys, strict=True))
     return _sort_out(session, group, candidates, set(keys))
 
@@ -123,7 +129,7 @@ def _sort_out(session: Session, group: Group, candidates: Sequence[Candidate], n
             new.remove(event_pk)
             accepted.append((candidate, event_pk))
             group.answers[candidate.batch][candidate.place] = EventAnswer(shown_id, ACCEPTED)
-        elif candidate.payload_hash == known:
+        elif is_replay(candidate, known):
             group.answers[candidate.batch][candidate.place] = EventAnswer(shown_id, DUPLICATE)
         else:
             reason = "another event was stored under this id: make a new id for each event"
@@ -139,7 +145,7 @@ def _project(session: Session, accepted: Iterable[_Accepted]) -> None:
                 candidate.user_id,
                 candidate.paper_id,
                 candidate.draft.kind == EventKind.SAVE,
-                _time(candidate),
+                _time(candidate.draft.occurred),
                 event_pk,
             )
             for candidate, event_pk in accepted
@@ -151,11 +157,9 @@ def _project(session: Session, accepted: Iterable[_Accepted]) -> None:
 def _letters(group: Group) -> list[Letter]:
     """Return what was rejected, as it came; a letter that is replayed is kept already."""
     return [
-        _letter(batch, place, answer)
-        for batch, answers in zip(group.batches, group.answers, strict=True)
-        if batch.incoming.received_at is None
-        for place, answer in enumerate(answers)
-        if answer is not None and answer.status == "rejected"
+        _letter(group.batches[at], place, answer)
+        for at, place in sorted(group.rejected)
+        if group.batches[at].incoming.received_at is None and (answer := group.answers[at][place]) is not None
     ]
 
 
@@ -189,7 +193,9 @@ def _hidden_now(session: Session, moving: Sequence[_Accepted]) -> set[tuple[int,
         hidden |= library.saved_among(session, saved)
     if others := [one for one in done if one.draft.kind != EventKind.SAVE]:
         pairs = {(one.user_id, one.paper_id) for one in others}
-        hidden |= pairs - event_log.brought_back_since(session, pairs, since=min(map(_time, others)))
+        hidden |= pairs - event_log.brought_back_since(
+            session, pairs, since=_time(min(one.draft.occurred for one in others))
+        )
     return hidden
 
 
@@ -200,40 +206,50 @@ def _outcome(
     hidden: set[tuple[int, int]],
     shown: Collection[int],
 ) -> BatchOutcome:
+    if not moved:
+        return BatchOutcome(_answered(answers), user_id, (), (), None, tuple(shown))
     pairs = {(one.user_id, one.paper_id) for one in moved if one.draft.kind in HIDING}
     back = {(one.user_id, one.paper_id) for one in moved if one.draft.kind in SHOWING}
     return BatchOutcome(
-        answers=tuple(answer for answer in answers if answer is not None),
+        answers=_answered(answers),
         user_id=user_id,
         hide=tuple(sorted(paper_id for _, paper_id in pairs & hidden)),
         unhide=tuple(sorted(paper_id for _, paper_id in back - hidden)),
-        latest=max(map(_time, moved), default=None),
+        latest=_time(max(one.draft.occurred for one in moved)),
         shown=tuple(shown),
     )
 
 
-def _row(candidate: Candidate, batch: EventBatch) -> EventRow:
-    draft, opened, shown = candidate.draft, candidate.draft.opened, candidate.shown
-    said: tuple[str | None, int | None, int | None, float | None, str | None, str | None] = (
-        (None, None, None, None, None, None)
-        if opened is None or shown is None
-        else (opened.slate_id, shown.position, int(shown.source), shown.propensity, opened.version, opened.variant)
-    )
-    return EventRow(
-        candidate.user_id,
-        draft.event_id,
-        draft.kind,
-        candidate.paper_id,
-        draft.occurred,
-        batch.received,
-        draft.raw_occurred,
-        batch.raw_sent,
-        draft.position,
-        draft.value,
-        *said,
-        candidate.payload_hash,
-    )
+def _answered(answers: Iterable[EventAnswer | None]) -> tuple[EventAnswer, ...]:
+    return tuple([answer for answer in answers if answer is not None])
 
 
-def _time(candidate: Candidate) -> datetime:
-    return EPOCH + timedelta(microseconds=candidate.draft.occurred)
+def _rows(group: Group, candidates: Iterable[Candidate]) -> list[EventRow]:
+    batches = group.batches
+    rows: list[EventRow] = []
+    for candidate in candidates:
+        draft, batch, shown, said = candidate.draft, batches[candidate.batch], candidate.shown, _NOTHING
+        if draft.opened is not None and shown is not None:
+            slate = draft.opened
+            said = (slate.slate_id, shown.position, int(shown.source), shown.propensity, slate.version, slate.variant)
+        rows.append(
+            (
+                candidate.user_id,
+                draft.event_id,
+                int(draft.kind),  # SQLite's driver asks each value that is not of a plain type to adapt itself
+                candidate.paper_id,
+                draft.occurred,
+                batch.received,
+                draft.raw_occurred,
+                batch.raw_sent,
+                draft.position,
+                draft.value,
+                *said,
+                candidate.payload_hash,
+            )
+        )
+    return rows
+
+
+def _time(occurred: int) -> datetime:
+    return EPOCH + timedelta(microseconds=occurred)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from struct import Struct, pack, unpack_from
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, TypeVar, overload
+
+import msgspec
 
 from api.runtime.keys import KeyRing
 from api.services.feed_places import Page
@@ -20,14 +22,15 @@ HEADER: Final = Struct("<BQ8sqIBBBBB")
 MOST_PROPENSITIES: Final = 64  # different ones in one slate: what fits beside the source in one byte
 SOURCE_SHIFT: Final = 6
 ID_FORMATS: Final = {4: "I", 8: "Q"}  # by bytes of a paper id
-MOST_REMEMBERED: Final = 4096  # opened slates of a process, about 2 kB each
+MOST_REMEMBERED: Final = 4096  # opened slates of a process, about 4 kB each
 # A rotation reaches other processes within seconds, other hosts with their restart: what the replaced key still seals.
 OVERLAP: Final = timedelta(minutes=10)
 
+Other = TypeVar("Other")
 Refusal = Literal["forged_slate", "stale_slate"]
 
 
-class Shown(NamedTuple):  # a tuple because one is made for each event that comes in
+class Shown(msgspec.Struct, frozen=True, gc=False):  # one is made for each event that comes in
     """How a slate showed one paper."""
 
     position: int  # from 1, over all pages of the list
@@ -50,28 +53,38 @@ class Slate:
 class _Papers(Mapping[int, Shown]):
     """The papers of a slate, of which an event asks for one: they are told apart on demand."""
 
-    __slots__ = ("_codes", "_first_rank", "_ids", "_table")
+    __slots__ = ("_codes", "_first_rank", "_places", "_table")
 
     def __init__(self, first_rank: int, ids: tuple[int, ...], codes: bytes, table: tuple[float, ...]) -> None:
         self._first_rank = first_rank
-        self._ids = ids
+        self._places = {paper_id: at for at, paper_id in enumerate(ids)}
         self._codes = codes
         self._table = table
 
     def __getitem__(self, paper_id: int) -> Shown:
-        try:
-            at = self._ids.index(paper_id)
-        except ValueError:
-            raise KeyError(paper_id) from None
+        return self._tell(self._places[paper_id])
+
+    @overload
+    def get(self, paper_id: int, default: None = None, /) -> Shown | None: ...
+    @overload
+    def get(self, paper_id: int, default: Shown, /) -> Shown: ...
+    @overload
+    def get(self, paper_id: int, default: Other, /) -> Shown | Other: ...
+    def get(self, paper_id: int, default: object = None, /) -> object:
+        """As of any mapping, without an exception: asked for each event that comes in."""
+        at = self._places.get(paper_id)
+        return default if at is None else self._tell(at)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def _tell(self, at: int) -> Shown:
         code = self._codes[at]
         chance = self._table[code & (MOST_PROPENSITIES - 1)]
         return Shown(self._first_rank + at, SOURCES[code >> SOURCE_SHIFT], chance)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._ids)
-
-    def __len__(self) -> int:
-        return len(self._ids)
 
 
 class _Forged(Exception):

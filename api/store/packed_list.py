@@ -151,7 +151,11 @@ class PackedList:
 def _read_ids(raw: bytes, at: int, *, width: int, count: int) -> list[int]:
     if width == SPLIT_WIDTH:
         lows = np.frombuffer(raw, WIDTHS[LOW_BYTES], count, at)
-        highs = np.frombuffer(raw, np.uint8, count, at + LOW_BYTES * count)
+        highs_at = at + LOW_BYTES * count
+        if raw.count(0, highs_at, highs_at + count) == count:  # where no paper has a number above 65,535
+            few: list[int] = lows.tolist()
+            return few
+        highs = np.frombuffer(raw, np.uint8, count, highs_at)
         split: list[int] = (lows + highs.astype(np.uint32) * (1 << 8 * LOW_BYTES)).tolist()
         return split
     if width not in {4, 8}:

@@ -1,16 +1,13 @@
 """Shares of rate limits in the cache, where all processes draw from them; a cache that is away is no error."""
 
-import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from hashlib import sha1
+from typing import Final
 
-import redis.asyncio
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ResponseError
 
 from api.store.feed_cache import Circuit
+from api.store.redis_line import Argument, RedisLine, Reply
 
 TIMEOUT_SECONDS: Final = 0.2  # a request waits no longer than this for its share
 
@@ -29,6 +26,7 @@ if granted > 0 then
 end
 return {granted, full - now, KEYS[1]}
 """
+_DRAW_NAME: Final = sha1(DRAW.encode(), usedforsecurity=False).hexdigest()  # what the server calls it
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +46,7 @@ class RateStore:
 
     def __init__(self, url: str) -> None:
         self._circuit = Circuit()
-        self._client = redis.asyncio.Redis.from_url(
-            url,
-            socket_timeout=None,  # `draw` limits the whole call
-            socket_connect_timeout=None,
-            retry=AsyncRetry(NoBackoff(), 0),
-        )
-        self._draw = self._client.register_script(DRAW)
+        self._line = RedisLine(url, patience_seconds=TIMEOUT_SECONDS)
 
     async def draw(self, kind: str, key: str, *, interval_us: int, burst: int, wanted: int) -> Drawn | None:
         """Take up to `wanted` requests out of a bucket of `burst`, refilled every `interval_us`; None: cache away."""
@@ -62,14 +54,20 @@ class RateStore:
             return None
         name = rate_key(kind, key)
         with self._circuit.guard("draw"):
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                answer: Any = await self._draw(keys=[name], args=[interval_us, burst, wanted])
-            granted, missing_us, echoed = answer
+            granted, missing_us, echoed = await self._draw(name, interval_us, burst, wanted)
             if echoed == name.encode():  # never what somebody else had asked for
                 return Drawn(int(granted), int(missing_us))
         return None
 
     async def aclose(self) -> None:
-        """Close the connections."""
-        with suppress(RedisError, OSError):
-            await self._client.aclose()
+        """Close the connection."""
+        await self._line.aclose()
+
+    async def _draw(self, *arguments: Argument) -> Reply:
+        try:
+            (answer,) = await self._line.ask(("EVALSHA", _DRAW_NAME, 1, *arguments))
+        except ResponseError as error:
+            if not str(error).startswith("NOSCRIPT"):  # the server has never seen it, or has been restarted
+                raise
+            (answer,) = await self._line.ask(("EVAL", DRAW, 1, *arguments))
+        return answer

@@ -20,7 +20,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 LIST_FOLLOWS_SECONDS = 1.5
 TIMES_POPULARITY = 8
-FAST = {"PAPERFEED_SWEEP_SECONDS": "5", "PAPERFEED_TRAIN_LEASE_SECONDS": "6"}
+# Two visits of the same list are compared here: without chance they are the same page.
+FAST = {
+    "PAPERFEED_SWEEP_SECONDS": "5",
+    "PAPERFEED_TRAIN_LEASE_SECONDS": "6",
+    "PAPERFEED_SWAP_PROBABILITY": "0",
+    "PAPERFEED_EXPLORATION_SHARE": "0",
+}
 FIT = ("workers.apart", "fit")
 TRAINER = ("celery", "train@")
 

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from api.routes import hot_feed
@@ -13,6 +14,7 @@ from api.runtime.state import Runtime
 from api.services.slates import Slate, open_slate
 from api.settings import Settings
 from api.store.engine import Database
+from api.store.tables import Paper
 from tests.api.feed_world import load_installation, register_model
 
 HEADERS = (
@@ -33,6 +35,8 @@ def world(database: Database, settings: Settings, runtime: Runtime) -> Database:
     load_installation(database)
     register_model(database, settings.models_dir)
     assert runtime.serving.poll() is not None
+    with database.read() as session:  # a page may draw any paper: one that was never shown is left to the router
+        runtime.papers.load(list(session.scalars(sa.select(Paper.paper_id))))
     return database
 
 

@@ -8,11 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from api.schemas.events import BatchOutcome, Code, Incoming, OpenedSlate
-from api.services.event_matching import RememberedIds
+from api.services.event_matching import RememberedIds, payload_hash
 from api.services.event_parsing import parse_incoming
 from api.services.feedback import make_recorder, record_events
 from api.store.engine import Database
 from api.store.tables import Event, Paper, User
+from recommender.domain import EventKind
 from tests.api.routes.conftest import count_rows, make_paper
 from tests.api.slates import PlainShown, PlainSlate, opener
 
@@ -111,6 +112,20 @@ def test_a_paper_that_the_page_did_not_show_is_not_on_its_slate(database: Databa
         "not_on_slate",
         "accepted",
     ]
+
+
+def test_a_replay_is_known_by_a_hash_over_the_slate_itself_as_the_log_may_hold_it(database: Database) -> None:
+    slates: dict[str, OpenedSlate | Code] = {"page": PlainSlate({1: PlainShown(1), 2: PlainShown(2)})}
+    event = make_event(slate="page")
+    assert codes(record(database, Incoming([event], "ada"), slates)) == ["accepted"]
+    occurred = int((NOW - timedelta(hours=1)).timestamp()) * 1_000_000
+    older = payload_hash(EventKind.CLICK, 1, occurred=occurred, position=None, value=None, slate="page")
+    with database.write() as session:
+        assert session.execute(sa.select(Event.payload_hash)).scalar_one() != older
+        session.execute(sa.update(Event).values(payload_hash=older))
+    again = Incoming([event, event | {"position": 2}, event | {"slate": None}], "ada")
+    assert codes(record(database, again, slates)) == ["duplicate", "conflict", "conflict"]
+    assert codes(record(database, Incoming([event], "ada"), {"page": "stale_slate"})) == ["duplicate"]
 
 
 def test_forged_and_stale_slates_are_refused_event_by_event(database: Database) -> None:
