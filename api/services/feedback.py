@@ -186,17 +186,20 @@ def _hidden_now(session: Session, moving: Sequence[_Accepted]) -> set[tuple[int,
         if candidate.draft.kind in SHOWING:
             undone[candidate.user_id].add(candidate.paper_id)
     done = [candidate for candidate, _ in moving if candidate.draft.kind in HIDING]
-    for user_id in undone:
-        hidden.update((user_id, paper_id) for paper_id in hidden_paper_ids(session, user_id).tolist())
+    hidden |= _hidden_of(session, undone)
     done = [candidate for candidate in done if candidate.user_id not in undone]
     if saved := {(one.user_id, one.paper_id) for one in done if one.draft.kind == EventKind.SAVE}:
         hidden |= library.saved_among(session, saved)
     if others := [one for one in done if one.draft.kind != EventKind.SAVE]:
         pairs = {(one.user_id, one.paper_id) for one in others}
-        hidden |= pairs - event_log.brought_back_since(
-            session, pairs, since=_time(min(one.draft.occurred for one in others))
-        )
+        back = event_log.brought_back_since(session, pairs, since=_time(min(one.draft.occurred for one in others)))
+        hidden |= (pairs - back) | (back & _hidden_of(session, {user_id for user_id, _ in back}))
     return hidden
+
+
+def _hidden_of(session: Session, user_ids: Iterable[int]) -> set[tuple[int, int]]:
+    """Everything that must not be shown to these readers."""
+    return {(user_id, paper_id) for user_id in user_ids for paper_id in hidden_paper_ids(session, user_id).tolist()}
 
 
 def _outcome(

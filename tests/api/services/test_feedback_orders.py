@@ -87,6 +87,13 @@ def test_a_click_keeps_hidden_what_a_late_unsave_takes_back(filled: Database) ->
         assert arrive(filled, [[act] for act in order], reader=f"reader {at}") == (set(), {1}, {1})
 
 
+def test_an_opening_hides_on_when_the_dismissal_around_it_was_taken_back_first(filled: Database) -> None:
+    acts = [("dismiss", PAPERS[0], 10), ("click", PAPERS[0], 15), ("undismiss", PAPERS[0], 20)]
+    for at, order in enumerate(itertools.permutations(acts)):
+        assert arrive(filled, [[act] for act in order], reader=f"reader {at}") == (set(), {1}, {1})
+    assert arrive(filled, [acts[2:], acts[:2]], reader="in two requests") == (set(), {1}, {1})
+
+
 histories = st.lists(st.tuples(st.sampled_from((*TOGGLES, "click")), st.sampled_from(PAPERS)), min_size=1, max_size=7)
 
 
