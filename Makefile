@@ -1,14 +1,15 @@
 # Everything runs from a private environment in .venv; nothing else on the machine is touched.
 .DEFAULT_GOAL := help
-.PHONY: help install dev embeddings up format check types fast-tests test test-embeddings bench bench-ranking quality lock
+.PHONY: help install dev embeddings up format check types fast-tests test real-processes long-computations test-embeddings hub-clients bench bench-ranking quality lock
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-SLOW := e2e or faults or quality or slow or browser
+PROCESSES := (e2e or faults or browser)
+SLOW := $(PROCESSES) or quality or slow or compat
 EMBEDDINGS := .venv-embeddings/bin
 # For every system and Python we support, without a word about the machine that wrote them.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-header --no-emit-index-url --no-emit-find-links pyproject.toml
+	--no-header --no-emit-index-url --no-emit-find-links
 export PYTHON TORCH
 # Hundreds of processes import the same modules: compiled once, they start a third faster.
 unexport PYTHONDONTWRITEBYTECODE
@@ -24,6 +25,9 @@ dev: install ## install what development needs, too
 
 embeddings: install ## install the sentence encoder, with everything else, into .venv-embeddings (TORCH=another build)
 	@deploy/embeddings.sh runtime
+
+hub-clients: dev ## install the released Hugging Face clients that tests drive, each into an environment of its own
+	@deploy/hub-clients.sh
 
 up: install ## start everything in this terminal
 	@exec $(BIN)/paperfeed up
@@ -44,9 +48,15 @@ types: # beside the fast tests, which leave a processor idle now and then
 fast-tests:
 	$(PYTEST) -n auto -m "not ($(SLOW) or embeddings)"
 
-test: check ## everything, with real processes that are killed, and real sentence encoders
-	$(PYTEST) -n 0 -m "($(SLOW)) and not embeddings"
-	@$(MAKE) --no-print-directory test-embeddings
+test: check hub-clients ## everything, with real processes that are killed, and real sentence encoders and clients
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target real-processes long-computations
+
+real-processes: # they wait more than they compute
+	$(PYTEST) -n 0 -m "$(PROCESSES) and not embeddings"
+
+long-computations: # at a lower priority, so that what is promised in seconds beside them is not held up
+	nice -n 10 $(PYTEST) -n 0 -m "($(SLOW)) and not ($(PROCESSES)) and not embeddings"
+	@nice -n 10 $(MAKE) --no-print-directory test-embeddings
 
 test-embeddings: dev ## what needs a real sentence encoder
 	@deploy/embeddings.sh dev
@@ -67,5 +77,6 @@ quality: dev ## ranking quality on the shared data sets: the checks, then the ta
 	$(BIN)/python -m tests.benchmarks.quality
 
 lock: dev ## write the lock files anew
-	$(COMPILE) -o requirements/runtime.txt
-	$(COMPILE) --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	for client in newest 1 0; do $(COMPILE) requirements/hub-$$client.in -o requirements/hub-$$client.txt || exit 1; done

@@ -14,9 +14,27 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Receive, Scope, Send
 
-from api.routes import admin, events, feed, health, hidden, letters, merging, pages, papers, tokens, users
+from api.routes import (
+    admin,
+    collections,
+    events,
+    feed,
+    health,
+    hidden,
+    hub,
+    hub_papers,
+    letters,
+    merging,
+    pages,
+    papers,
+    search,
+    sources,
+    tokens,
+    users,
+)
 from api.routes.hot_events import HotEvents
 from api.routes.hot_feed import HotFeed
+from api.routes.hub_door import HubDoor
 from api.routes.limiting import CORS, RateLimits
 from api.routes.middleware import BodyLimit, RequestContext
 from api.routes.problems import install_problem_handlers, tidy_openapi
@@ -33,11 +51,11 @@ YOUNG_OBJECTS: Final = 10_000  # made before the next look for garbage: 700, Pyt
 
 
 class Application(FastAPI):
-    """The application with the feed ahead of everything: on a hit, layers that do nothing cost as much as a cursor."""
+    """The application with hot answers ahead of it all: on a hit, layers that do nothing cost as much as a cursor."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._ahead = HotFeed(super().__call__)
+        self._ahead = HotFeed(HubDoor(super().__call__))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
@@ -58,6 +76,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         runtime.hints.start()
         runtime.access.start()
         runtime.serving.start()
+        runtime.freshness.start()
+        runtime.search.start()
         try:
             yield
         finally:
@@ -81,7 +101,24 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if chosen.cors_origins:
         app.add_middleware(CORSMiddleware, **CORS, allow_origins=chosen.cors_origins.split())  # last: the outermost
     app.add_middleware(HotEvents)  # as `HotFeed` ahead of all that it has no need of
-    for module in (health, events, users, hidden, merging, tokens, feed, papers, admin, letters, pages):
+    modules = (
+        health,
+        events,
+        users,
+        hidden,
+        merging,
+        tokens,
+        feed,
+        search,
+        papers,
+        admin,
+        sources,
+        letters,
+        collections,
+        hub,
+        hub_papers,
+    )
+    for module in (*modules, pages):
         app.include_router(module.router)
     _document(app)
     return app

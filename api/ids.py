@@ -20,6 +20,7 @@ _PREFIX: Final = re.compile(
     | (?:https?://)?(?:www\.)?alphaxiv\.org/(?:abs|overview)/
     )\s*"""
 )
+_VERSION: Final = re.compile(r"\d{4}v(\d{1,3})(?:\.pdf)?/?$", re.IGNORECASE)
 _IN_ADDRESS: Final = re.compile(r"(?:\.pdf)?/?(?:[?#].*)?$", re.IGNORECASE)
 
 
@@ -52,6 +53,17 @@ def normalised_id(text: str) -> str:
     if has_control_characters(found):
         raise ValueError("the id contains control characters")
     return found
+
+
+def is_arxiv_id(text: str) -> bool:
+    """True if `text` has the shape of an arXiv id."""
+    return _ARXIV_ID.fullmatch(text) is not None
+
+
+def arxiv_version(text: str) -> int | None:
+    """Return the version that an arXiv id or address ends with (`2401.01234v2`: 2), None where it names none."""
+    found = _VERSION.search(text.strip())
+    return int(found[1]) if found else None
 
 
 @lru_cache(maxsize=4096)  # one chunk of papers asks for each title a few times

@@ -14,9 +14,11 @@ log = logging.getLogger(__name__)
 EVENTS_QUEUE: Final = "events"
 TRAIN_QUEUE: Final = "train"
 MAIL_QUEUE: Final = "mail"
+SOURCES_QUEUE: Final = "sources"  # waits for strangers: nothing else may stand behind them
 
 SWEEP_FEEDS: Final = "paperfeed.sweep_feeds"
 REFRESH_TRENDING: Final = "paperfeed.refresh_trending"
+SPREAD_NEWS: Final = "paperfeed.spread_news"
 RUN_TRAINING: Final = "paperfeed.run_training"
 WARM_LISTS: Final = "paperfeed.warm_lists"
 REAP_RUNS: Final = "paperfeed.reap_runs"
@@ -25,10 +27,13 @@ TRAIN_AFTER_EVENTS: Final = "paperfeed.train_after_events"
 REPAIR_MODEL: Final = "paperfeed.repair_model"
 EMBED_PAPERS: Final = "paperfeed.embed_papers"
 TIDY_LETTERS: Final = "paperfeed.tidy_letters"
+SWEEP_SOURCES: Final = "paperfeed.sweep_sources"
+READ_SOURCE: Final = "paperfeed.read_source"
 
 QUEUE_OF_TASK: Final = {
     SWEEP_FEEDS: EVENTS_QUEUE,
     REFRESH_TRENDING: EVENTS_QUEUE,
+    SPREAD_NEWS: EVENTS_QUEUE,
     RUN_TRAINING: TRAIN_QUEUE,
     WARM_LISTS: TRAIN_QUEUE,
     REAP_RUNS: EVENTS_QUEUE,
@@ -37,6 +42,8 @@ QUEUE_OF_TASK: Final = {
     REPAIR_MODEL: EVENTS_QUEUE,
     EMBED_PAPERS: TRAIN_QUEUE,
     TIDY_LETTERS: EVENTS_QUEUE,
+    SWEEP_SOURCES: EVENTS_QUEUE,
+    READ_SOURCE: SOURCES_QUEUE,
 }
 
 # A dead broker must cost a caller under 0.1 s; the worker keeps longer limits, which also bound blocking reads.

@@ -12,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 
 from api.sentences import LONGEST_NAME, encoder_key
 from api.settings_feedback import FeedbackSettings
+from api.settings_sources import SourceSettings
 
 LONGEST_SOCKET_PATH = 107  # bytes in sockaddr_un.sun_path on Linux, without the closing zero
 LONGEST_SOCKET_NAME = 24  # bytes we keep free for the file name inside the run folder
@@ -21,7 +22,7 @@ REDIS_URLS = ("redis://", "rediss://", "unix://", "redis+socket://")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-class Settings(FeedbackSettings):
+class Settings(FeedbackSettings, SourceSettings):
     """What an operator can configure, read from the environment once per process."""
 
     model_config = SettingsConfigDict(env_prefix="PAPERFEED_", frozen=True, extra="ignore")
@@ -77,6 +78,12 @@ class Settings(FeedbackSettings):
     )
     sweep_seconds: int = Field(
         60, ge=1, description="How often lists older than their reader's last event are looked for."
+    )
+    news_readers: int = Field(
+        2000,
+        ge=0,
+        description="Readers, the latest active first, whose lists are rebuilt as soon as papers come; the others' "
+        "when they ask.",
     )
     trending_half_life_days: float = Field(
         2.0,
@@ -157,9 +164,6 @@ class Settings(FeedbackSettings):
     first_start_seconds: float = Field(
         15.0, gt=0, description="Time the first start spends on fetching papers before the demonstration."
     )
-    huggingface_url: str = Field("https://huggingface.co", description="Base address of the daily papers source.")
-    arxiv_url: str = Field("https://export.arxiv.org", description="Base address of the arXiv API.")
-    arxiv_categories: str = Field("cs.AI cs.CL cs.CV cs.LG", description="arXiv categories to fetch, space separated.")
 
     @field_validator("data_dir")
     @classmethod
@@ -228,6 +232,11 @@ class Settings(FeedbackSettings):
     def models_dir(self) -> Path:
         """Folder of immutable model artifacts, one folder a version."""
         return self.data_dir / "models"
+
+    @property
+    def search_dir(self) -> Path:
+        """Folder of the search index, made again from SQL whenever it is lost."""
+        return self.data_dir / "search"
 
 
 @lru_cache(maxsize=1)

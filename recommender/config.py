@@ -45,6 +45,7 @@ class HybridConfig:
     tuning_item_text_dim: int = 200
     shortlist_papers: int = 50_000  # with so many papers a few readers' lists are made in two stages, see shortlist.py
     shortlist_size: int = 4000  # papers that the second stage scores exactly
+    outline_papers: int = 2_000  # with so many papers searches by text take two stages, see text_search.py
     num_threads: int = 0  # 0: all cores
 
     def to_json(self) -> dict[str, int | float]:

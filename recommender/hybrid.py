@@ -29,6 +29,7 @@ from recommender.shortlist import shortlisted, summarise
 from recommender.sparse import as_csr, rows_of
 from recommender.summary import Summary
 from recommender.text import TfidfEncoder
+from recommender.text_outline import Outline
 from recommender.threads import blas_threads
 from recommender.vocabulary import UNKNOWN_ROW, Vocabulary
 
@@ -53,6 +54,7 @@ class Hybrid:
     coords: Grown[Floats]  # (papers, dim) of the kernel's low-rank part, see content.py
     text_factors: Grown[Floats]  # (papers, rank) ALS factors predicted from words
     shortlist: Summary | None  # None with few papers, see shortlist.py
+    outline: Outline | None  # the same for searches, see text_search.py
     popularity: Floats  # (papers,) readers
     published_at: Times  # (papers,)
     weight_unit: float  # the confidence that counts as one save
@@ -177,6 +179,9 @@ class Hybrid:
         wider = self.shortlist
         if wider is not None and self.content is not None:
             wider = wider.extended(coords, factors)
+        outline = self.outline
+        if outline is not None and self.encoder is not None:
+            outline = outline.extended(self.encoder, coords)
         extended = replace(
             self,
             papers=self.papers.extend(fresh.paper_ids),
@@ -184,6 +189,7 @@ class Hybrid:
             coords=self.coords.extended(coords),
             text_factors=self.text_factors.extended(factors),
             shortlist=wider,
+            outline=outline,
             popularity=np.concatenate([self.popularity, np.zeros(len(fresh), np.float32)]),
             published_at=np.concatenate([self.published_at, fresh.published_at]),
         )
@@ -267,7 +273,9 @@ class Hybrid:
         return found
 
     def _with_shortlist(self) -> Self:
-        """The same model with a summary of its papers where there are many."""
+        """The same model with summaries of its papers where there are many."""
+        if self.outline is None and self.encoder is not None and len(self.papers) >= self.config.outline_papers:
+            return replace(self, outline=Outline.fit(self.encoder, self.coords))._with_shortlist()
         if self.shortlist is None and factor_shortlist.is_worth_it(self):
             return replace(self, shortlist=factor_shortlist.summarise(self))
         if self.shortlist is not None or self.content is None or len(self.papers) < self.config.shortlist_papers:

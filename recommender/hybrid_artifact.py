@@ -17,6 +17,7 @@ from recommender.neighbours import Neighbours
 from recommender.sparse import csr_of
 from recommender.summary import Summary
 from recommender.text import Arrays, TfidfEncoder
+from recommender.text_outline import Outline
 from recommender.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def save(model: "Hybrid", directory: Path) -> None:
         arrays["calibration_cold"] = np.array(model.calibration.cold)
     if model.shortlist is not None:
         arrays |= model.shortlist.to_arrays("shortlist")
+    if model.outline is not None:
+        arrays |= model.outline.to_arrays()
     if model.encoder is not None:
         arrays |= model.encoder.to_arrays()
     if model.items is not None:
@@ -100,6 +103,7 @@ def _parts(arrays: Arrays, manifest: dict[str, Json]) -> Parts:
         coords=Grown.of(arrays["coords"].view(np.float32)),
         text_factors=Grown.of(arrays["text_factors"].view(np.float32)),
         shortlist=Summary.from_arrays("shortlist", arrays) if "shortlist_low" in arrays else None,
+        outline=Outline.from_arrays(arrays) if "outline_low" in arrays else None,
         popularity=arrays["popularity"].view(np.float32),
         published_at=arrays["published_at"].view(np.float64),
         weight_unit=unit,

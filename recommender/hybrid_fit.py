@@ -19,6 +19,7 @@ from recommender.neighbours import Neighbours
 from recommender.sparse import as_csr, columns_of, empty_csr, rows_of
 from recommender.summary import Summary
 from recommender.text import Sizes, TfidfEncoder, normalise
+from recommender.text_outline import Outline
 from recommender.threads import blas_threads
 from recommender.vocabulary import Vocabulary
 
@@ -41,6 +42,7 @@ class Parts(TypedDict):
     coords: Grown[Floats]
     text_factors: Grown[Floats]
     shortlist: Summary | None
+    outline: Outline | None
     popularity: Floats
     published_at: Times
     weight_unit: float
@@ -102,6 +104,7 @@ def fit_parts(dataset: Dataset, corpus: Corpus, config: HybridConfig, *, seed: i
         coords=Grown.of(corpus.coords),
         text_factors=Grown.of(text_factors),
         shortlist=None,
+        outline=None,
         popularity=popularity,
         published_at=dataset.texts.published_at,
         weight_unit=unit,

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CPU_TORCH = "--only-binary torch torch==2.13.0+cpu"
+HUB_CLIENTS = ("hub-newest", "hub-1", "hub-0")
 OLD_PYTHON = '#!/bin/sh\n[ "$1" = -V ] && echo "Python 3.9.2" && exit 0\nexit 1\n'
 
 
@@ -73,7 +74,7 @@ def test_a_finished_installation_is_not_repeated(checkout: Path) -> None:
 
 
 def test_every_locked_package_has_hashes() -> None:
-    for name in ("runtime", "dev", "bootstrap"):
+    for name in ("runtime", "dev", "bootstrap", *HUB_CLIENTS):
         text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
         requirements = re.findall(r"^[a-z0-9].*?(?=^[a-z0-9]|\Z)", text, re.MULTILINE | re.DOTALL)
         assert requirements
@@ -139,6 +140,33 @@ def test_a_cuda_build_of_torch_is_never_taken_by_accident(checkout: Path) -> Non
     assert asked[0].endswith("torch==2.13.0+cpu")
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_each_client_of_the_papers_api_has_an_environment_of_its_own(checkout: Path, *, fails: bool) -> None:
+    python = checkout / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    # Makes the environment, and writes down what pip is to install; there is no uv.
+    made = 'for last; do :; done; mkdir -p "$last/bin"; touch "$last/bin/hf"; chmod +x "$last/bin/hf"'
+    python.write_text(
+        '#!/bin/sh\necho "$*" >> asked.txt\n'
+        f'case "$*" in *" venv "*) {made} ;; *" install "*) exit {int(fails)} ;; esac\n'
+    )
+    python.chmod(0o755)
+    runs = [
+        subprocess.run(["sh", "deploy/hub-clients.sh"], cwd=checkout, capture_output=True, text=True, check=False)
+        for _ in range(2)
+    ]
+    asked = [line for line in (checkout / "asked.txt").read_text().splitlines() if " install " in line]
+    if fails:
+        assert {run.returncode for run in runs} == {1}
+        assert "could not be installed" in runs[1].stderr
+        assert len(asked) == 2
+        return
+    assert {run.returncode for run in runs} == {0}
+    assert [line.partition(" --python ")[2] for line in asked] == [
+        f".venv-{name}/bin/python install --quiet --require-hashes -r requirements/{name}.txt" for name in HUB_CLIENTS
+    ]
+
+
 def test_neither_the_installation_nor_the_core_tests_ask_for_a_sentence_encoder() -> None:
     locked = [(ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8") for name in ("runtime", "dev")]
     assert [
@@ -174,6 +202,6 @@ def test_the_runtime_alone_imports_every_program_of_the_service(tmp_path: Path) 
 
 
 def test_the_lock_files_say_nothing_about_the_machine_that_wrote_them() -> None:
-    for name in ("runtime", "dev", "bootstrap", "embeddings"):
+    for name in ("runtime", "dev", "bootstrap", "embeddings", *HUB_CLIENTS):
         text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
         assert [line for line in text.splitlines() if "://" in line or line.startswith("-") or "# via /" in line] == []

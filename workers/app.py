@@ -16,7 +16,9 @@ from api.queue import (
     REAP_RUNS,
     REFRESH_TRENDING,
     REPAIR_MODEL,
+    SPREAD_NEWS,
     SWEEP_FEEDS,
+    SWEEP_SOURCES,
     TIDY_LETTERS,
     TRAIN_AFTER_EVENTS,
     TRAIN_NIGHTLY,
@@ -38,11 +40,13 @@ FITS_PER_RUN: Final = 3  # champion, challenger and the model itself
 SPARE_SECONDS: Final = 3600  # for everything of a run that is not a fit
 SOFT_SHUTDOWN_SECONDS: Final = 5.0  # a task may end by itself this long after SIGTERM; then its message goes back
 TRENDING_SECONDS: Final = 15.0
+NEWS_SECONDS: Final = 10.0
 REAP_SECONDS: Final = 10.0
 COUNT_EVENTS_SECONDS: Final = 60.0
 EMBED_SECONDS: Final = 60.0
 REPAIR_SECONDS: Final = 60.0
 TIDY_SECONDS: Final = 600.0
+SOURCES_SECONDS: Final = 60.0
 
 
 def longest_task_seconds(settings: Settings) -> int:
@@ -52,7 +56,7 @@ def longest_task_seconds(settings: Settings) -> int:
 
 def build_app(settings: Settings) -> Celery:
     """Return the configured application."""
-    tasks = ["workers.feeds", "workers.training", "workers.embedding", "workers.housekeeping"]
+    tasks = ["workers.feeds", "workers.training", "workers.embedding", "workers.housekeeping", "workers.sources"]
     celery = Celery("paperfeed", broker=settings.resolved_broker_url, include=tasks)
     celery.conf.update(
         task_serializer="json",
@@ -88,10 +92,12 @@ def build_schedule(settings: Settings) -> dict[str, dict[str, object]]:
     seconds = {
         SWEEP_FEEDS: float(settings.sweep_seconds),
         REFRESH_TRENDING: TRENDING_SECONDS,
+        SPREAD_NEWS: NEWS_SECONDS,
         REAP_RUNS: REAP_SECONDS,
         TRAIN_AFTER_EVENTS: COUNT_EVENTS_SECONDS,
         REPAIR_MODEL: REPAIR_SECONDS,
         TIDY_LETTERS: TIDY_SECONDS,
+        SWEEP_SOURCES: SOURCES_SECONDS,
     }
     if settings.sentence_encoder:
         seconds[EMBED_PAPERS] = EMBED_SECONDS

@@ -5,10 +5,11 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from api.queue import REFRESH_TRENDING, SWEEP_FEEDS
+from api.queue import REFRESH_TRENDING, SPREAD_NEWS, SWEEP_FEEDS
 from api.runtime.metrics import LISTS_REPAIRED
 from api.runtime.state import Runtime
-from api.services import refreshing, trending
+from api.services import news, refreshing, trending
+from api.store.pending import PendingReaders
 from workers.app import task
 from workers.processes import runtime
 from workers.refreshing import READERS_PER_BATCH, refresh
@@ -19,6 +20,8 @@ SWEEP_SECONDS: Final = 50.0  # a sweep stops by itself after this time; the next
 SWEEP_BATCH: Final = 200
 SWEEP_LIMIT: Final = 120
 TRENDING_LIMIT: Final = 120
+NEWS_LIMIT: Final = 60
+REST_PER_ROUND: Final = 25.0  # from one round of lists for new papers to the next: papers that come in drops share one
 REST_PER_BOARD: Final = 9.0  # at most a tenth of a worker's time goes into trending
 
 
@@ -48,6 +51,26 @@ def refresh_trending() -> None:
     held.feeds.release("trending")
     if seconds > 1.0:
         held.feeds.claim("trending", seconds=REST_PER_BOARD * seconds)
+
+
+@task(SPREAD_NEWS, time_limit=NEWS_LIMIT)
+def spread_news() -> int:
+    """Have the lists of active readers follow new papers, and return how many lists that are."""
+    held = runtime()
+    if not held.feeds.claim("news", seconds=NEWS_LIMIT):
+        return 0
+    pending = PendingReaders(held.settings.resolved_broker_url)
+    readers = 0
+    try:
+        with held.db.read() as session:
+            readers = news.spread_news(session, pending, settings=held.settings, now=datetime.now(UTC))
+    finally:
+        pending.close()
+        held.feeds.release("news")
+    if readers:
+        held.feeds.claim("news", seconds=REST_PER_ROUND)
+        log.info("new papers for readers", extra={"readers": readers})
+    return readers
 
 
 def _sweep(held: Runtime, *, until: float) -> int:

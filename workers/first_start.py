@@ -2,8 +2,11 @@
 
 import argparse
 import logging
+import queue
 import sys
+import threading
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,17 +14,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.queue import EMBED_PAPERS, RUN_TRAINING, send
 from api.runtime.logs import configure_logging
-from api.services.catalog import IngestCounts, record_papers
+from api.services import sources
 from api.services.demonstration import begin_demo, load_steps
 from api.services.training import request_run
 from api.settings import Settings, read_settings
+from api.settings_sources import ARXIV, HUGGINGFACE
 from api.sources.demo import build_demonstration
-from api.sources.records import PaperRecord
 from api.store.engine import Database
 from api.store.papers import has_papers
 from api.store.registry import read_serving
 from api.store.state import read_state, write_state
-from workers.fetching import fetch_recent
+from workers.harvest import Harvest, read_source
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +32,8 @@ STATE_KEY: Final = "first_start"  # {"stage": see below, "empty": nothing was wa
 FETCHING: Final = "fetching"
 DEMONSTRATION: Final = "demonstration"
 FINISHED: Final = "finished"
-PAPERS_PER_WRITE: Final = 100
+FIRST_SOURCES: Final = (HUGGINGFACE, ARXIV)
+REQUEST_SECONDS: Final = 8.0  # of one request, as long as somebody waits for the page
 ROLE: Final = "first-start"
 
 
@@ -37,12 +41,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the first start of this installation, or what is left of it; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--empty", action="store_true", help="start without papers")
-    is_empty = parser.parse_args(arguments).empty
+    parser.add_argument("--paused", action="store_true", help="fetch nothing later either, until a source is resumed")
+    chosen = parser.parse_args(arguments)
     settings = read_settings()
     configure_logging(settings, ROLE)
     database = Database(settings.resolved_database_url)
     try:
-        start_first(settings, database, is_empty=is_empty)
+        start_first(settings, database, is_empty=chosen.empty, is_paused=chosen.paused)
     except SQLAlchemyError as error:
         log.error("first start broken off, the next start goes on with it", extra={"error": str(error).splitlines()[0]})
         return 1
@@ -51,8 +56,11 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def start_first(settings: Settings, database: Database, *, is_empty: bool) -> None:
-    """Bring papers and a first model into an installation that has neither; do nothing in any other."""
+def start_first(settings: Settings, database: Database, *, is_empty: bool, is_paused: bool = False) -> None:
+    """Bring papers and a first model into an installation that has neither; do nothing in any other.
+
+    An empty start brings nothing; a paused one lets its sources bring nothing later either.
+    """
     with database.read() as session:
         state = read_state(session, STATE_KEY) or {}
         stage = state.get("stage")
@@ -62,8 +70,12 @@ def start_first(settings: Settings, database: Database, *, is_empty: bool) -> No
         return
     if is_empty:
         _note(database, FINISHED, is_empty=True)
+        if is_paused:
+            _pause(settings, database)
         log.info("started empty: load papers with `paperfeed ingest FILE`")
         return
+    if was_left_empty:
+        _resume(settings, database)
     if stage == DEMONSTRATION:
         _load_demonstration(database)
     elif stage == FETCHING or not is_stocked:
@@ -75,27 +87,70 @@ def start_first(settings: Settings, database: Database, *, is_empty: bool) -> No
     _note(database, FINISHED)
 
 
-def _fetch(settings: Settings, database: Database) -> int:
-    """Fetch recent papers and return how many there are now from it."""
-    total = IngestCounts()
-    now = datetime.now(UTC)
+def _fetch(settings: Settings, database: Database) -> bool:
+    """Read the sources for a while, each in a thread of its own, and return whether there are papers now.
+
+    A hanging name look-up cannot be interrupted: its thread is left behind, and what it finds later is not stored.
+    """
+    names = [name for name in FIRST_SOURCES if name in settings.active_sources]
+    with database.write() as session:
+        sources.ensure_sources(session, settings, now=datetime.now(UTC))
+        sources.take_back(session, names=names)  # from a first start that was killed
+        for name in names:
+            sources.request_run(session, name, now=datetime.now(UTC))
     log.info("fetching papers", extra={"seconds": settings.first_start_seconds})
-    for answer in fetch_recent(settings, today=now.date(), seconds=settings.first_start_seconds):
-        if answer.problem is not None:
-            log.warning("source did not answer", extra={"source": answer.source, "problem": answer.problem})
-        else:
-            counts = _record(database, answer.papers, now=now)
-            log.info("papers fetched", extra={"source": answer.source, "papers": counts.landed})
-            total += counts
-    return total.landed
+    hanging = _read_for_a_while(settings, database, names)
+    with database.write() as session:
+        sources.take_back(session, names=hanging)
+        is_stocked = has_papers(session)
+    if hanging:
+        fields = {"sources": " ".join(hanging), "seconds": settings.first_start_seconds}
+        log.warning("no answer in time, the sources are read later", extra=fields)
+    return is_stocked
 
 
-def _record(database: Database, papers: tuple[PaperRecord, ...], *, now: datetime) -> IngestCounts:
-    total = IngestCounts()
-    for start in range(0, len(papers), PAPERS_PER_WRITE):
-        with database.write() as session:
-            total += record_papers(session, papers[start : start + PAPERS_PER_WRITE], now=now)
-    return total
+def _read_for_a_while(settings: Settings, database: Database, names: Sequence[str]) -> list[str]:
+    """Return the names of the sources that are still being read when time is up."""
+    ended: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def read(name: str) -> None:
+        try:
+            _read(settings, database, name)
+        finally:
+            ended.put(name)
+
+    for name in names:
+        threading.Thread(target=read, args=(name,), name=f"read {name}", daemon=True).start()
+    running = set(names)
+    deadline = time.monotonic() + settings.first_start_seconds
+    while running:
+        try:
+            running.discard(ended.get(timeout=max(0.0, deadline - time.monotonic())))
+        except queue.Empty:
+            break
+    return sorted(running)
+
+
+def _read(settings: Settings, database: Database, name: str) -> Harvest | None:
+    seconds = settings.first_start_seconds
+    return read_source(
+        settings, database, name, seconds=seconds, tries=1, request_seconds=min(REQUEST_SECONDS, seconds)
+    )
+
+
+def _pause(settings: Settings, database: Database) -> None:
+    with database.write() as session:
+        sources.ensure_sources(session, settings, now=datetime.now(UTC))
+        for name in settings.active_sources:
+            sources.pause_source(session, name)
+    log.info("sources are paused: `paperfeed sources resume NAME` lets one bring papers")
+
+
+def _resume(settings: Settings, database: Database) -> None:
+    with database.write() as session:
+        sources.ensure_sources(session, settings, now=datetime.now(UTC))
+        for name in settings.active_sources:
+            sources.resume_source(session, name, now=datetime.now(UTC))
 
 
 def _load_demonstration(database: Database) -> None:

@@ -2,6 +2,8 @@
 
 No message of Celery's is between an event and its list: a task waits for those before it, and some take seconds. What
 this loses (a worker killed in the middle of a batch, a broker flushed) is found by the sweep, which is a task.
+
+While nobody waits, it rebuilds the lists of readers for whom there are new papers, at most half of the time.
 """
 
 import logging
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 READERS_PER_BATCH: Final = 10  # ranked together; a longer batch would keep its first reader waiting for its last
 SETTLE_SECONDS: Final = 0.05  # what a reader does within this time is one refresh
 WAIT_SECONDS: Final = LONGEST_WAIT_SECONDS  # an idle thread looks this often whether it should end
+SHORTEST_REST_SECONDS: Final = 0.01  # no waiting at all would be waiting for ever
 PAUSE_SECONDS: Final = 1.0  # after a failure
 
 
@@ -34,6 +37,7 @@ class Refresher:
     def __init__(self, held: Runtime, pending: PendingReaders) -> None:
         self._held = held
         self._pending = pending
+        self._rest_seconds = 0.0  # before the next lists for new papers
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="refresher", daemon=True)
 
@@ -50,15 +54,32 @@ class Refresher:
 
     def refresh_next(self, *, wait_seconds: float = WAIT_SECONDS) -> int | None:
         """Rebuild the lists of the readers who come first and return how many; None while the broker is away."""
-        first = self._pending.wait(wait_seconds)
+        first = self._pending.wait(self._rest_seconds or wait_seconds)
         if not first:
-            return None if first is None else 0
+            return None if first is None else self._refresh_for_news()
         settled_at = min(change.since for change in first.values()) + SETTLE_SECONDS
         time.sleep(min(max(settled_at - time.time(), 0.0), SETTLE_SECONDS))
         changes = _joined(first, self._pending.take(READERS_PER_BATCH - 1))
         lists, is_noted = refresh(self._held, list(changes), on_written=partial(_observe, changes))
         if not is_noted and self._follows_another_version(lists):
             self._pending.add({feed.user_id: changes[feed.user_id] for feed in lists})
+        return len(lists)
+
+    def _refresh_for_news(self) -> int:
+        """Rebuild the lists of some readers for whom there are new papers, when the model knows these."""
+        readers = self._pending.take_news(READERS_PER_BATCH)
+        if not readers:
+            self._rest_seconds = 0.0
+            return 0
+        started = time.monotonic()
+        since = max(readers.values())
+        serving = self._held.serving
+        if serving.current is not None and serving.looked_at < since:  # it looks every second, but rests after work
+            self._pending.add_news(list(readers), since=since)
+            self._rest_seconds = WAIT_SECONDS
+            return 0
+        lists, _ = refresh(self._held, list(readers))
+        self._rest_seconds = max(time.monotonic() - started, SHORTEST_REST_SECONDS)
         return len(lists)
 
     def _follows_another_version(self, lists: Sequence[FeedList]) -> bool:

@@ -1,16 +1,26 @@
 """What the commands that load large files share: the database, the stream, the size of chunks, rejects, progress."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from sqlalchemy.orm import Session
 
 from api.settings import Settings
@@ -104,9 +114,10 @@ def size_of(path: Path) -> int | None:
 class Rejects:
     """A file of JSON lines with line number, reason and text, made when the first line is rejected."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, after_line: int = 0) -> None:
         self.path = path
         self.count = 0
+        self._after_line = after_line  # of an earlier run, whose rejects up to there are kept
         self._file: IO[bytes] | None = None
 
     def write(self, *, line: int, reason: str, text: str) -> None:
@@ -116,12 +127,28 @@ class Rejects:
         self._file.write(orjson.dumps({"line": line, "reason": reason, "text": text}) + b"\n")
         self.count += 1
 
+    def flush(self) -> None:
+        """Let no kept line be lost with this process."""
+        if self._file is not None:
+            self._file.flush()
+
     def _open(self) -> IO[bytes]:
         try:
-            return self.path.open("wb")
+            return self._opened()
         except OSError:  # the input may lie where nobody can write
             self.path = Path.cwd() / self.path.name
+            return self._opened()
+
+    def _opened(self) -> IO[bytes]:
+        if not self._after_line or not self.path.exists():
             return self.path.open("wb")
+        file = self.path.open("r+b")
+        while line := file.readline():
+            if not line.endswith(b"\n") or orjson.loads(line)["line"] > self._after_line:
+                file.seek(-len(line), os.SEEK_CUR)
+                break
+        file.truncate()
+        return file
 
     def __enter__(self) -> Self:
         return self
@@ -143,19 +170,32 @@ class Meter:
 
     def __init__(self, *, total_bytes: int | None) -> None:
         console = Console(stderr=True)
-        columns = (TextColumn("{task.fields[lines]:,} lines"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+        lines = TextColumn("{task.fields[lines]:,} lines")
+        columns = (lines, BarColumn(), DownloadColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
+        self._total_bytes = total_bytes
+        self._first_byte = self._bytes = 0
         self._task: TaskID = self._bar.add_task("", total=total_bytes, lines=0)
         self._is_terminal = console.is_terminal
         self._started = self._reported = time.monotonic()
-        self.lines = 0
+        self.lines = self._first_line = 0
 
     def chunks(self, stream: IO[bytes]) -> Iterator[bytes]:
         """Give the bytes of `stream` as they arrive and count them."""
         read = getattr(stream, "read1", stream.read)  # a pipe gives what it has and does not wait for more
         while chunk := read(READ_BYTES):
-            self._bar.advance(self._task, len(chunk))
+            self.reach(self._bytes + len(chunk))
             yield chunk
+
+    def begin_at(self, position: int, *, lines: int) -> None:
+        """Let the count begin where an earlier run ended."""
+        self._first_byte, self._first_line, self.lines = position, lines, lines
+        self.reach(position)
+
+    def reach(self, position: int) -> None:
+        """Note that the input is read up to this byte."""
+        self._bytes = position
+        self._bar.update(self._task, completed=position)
 
     def add(self, lines: int) -> None:
         """Count lines that are dealt with."""
@@ -164,8 +204,15 @@ class Meter:
         now = time.monotonic()
         if not self._is_terminal and now - self._reported >= REPORT_SECONDS:
             self._reported = now
-            rate = self.lines / (now - self._started)
-            print(f"{self.lines:,} lines, {rate:,.0f} a second", file=sys.stderr, flush=True)
+            rate = (self.lines - self._first_line) / (now - self._started)
+            print(f"{self.lines:,} lines, {rate:,.0f} a second{self._rest(now)}", file=sys.stderr, flush=True)
+
+    def _rest(self, now: float) -> str:
+        done = self._bytes - self._first_byte
+        if self._total_bytes is None or done <= 0:
+            return ""
+        seconds = (self._total_bytes - self._bytes) * (now - self._started) / done
+        return f", {timedelta(seconds=round(seconds))} left"
 
     def __enter__(self) -> Self:
         self._bar.start()

@@ -31,7 +31,7 @@ from api.client.errors import (
     Unreachable,
 )
 from api.client.retries import Retry
-from api.client.values import Event, EventResult, Feed, FeedItem, Interests, Paper
+from api.client.values import Event, EventResult, Feed, FeedItem, Found, FoundPaper, Interests, Paper
 
 __all__ = [
     "Admin",
@@ -45,6 +45,8 @@ __all__ = [
     "EventResult",
     "Feed",
     "FeedItem",
+    "Found",
+    "FoundPaper",
     "Interests",
     "InvalidRequest",
     "NotAllowed",

@@ -97,6 +97,26 @@ class Admin:
         """Give the rejected events of one code to the intake again; go on after `next_after` until it is None."""
         return self._ask(admin_calls.replay_dead_letters_of(code, after=after, limit=limit))
 
+    def list_sources(self) -> a.Sources:
+        """Return where papers come from, and how each source does."""
+        return self._ask(admin_calls.list_sources())
+
+    def read_source(self, name: str) -> a.Source:
+        """Return one source."""
+        return self._ask(admin_calls.read_source(name))
+
+    def pause_source(self, name: str) -> a.Source:
+        """Read a source no more until it is resumed."""
+        return self._ask(admin_calls.pause_source(name))
+
+    def resume_source(self, name: str) -> a.Source:
+        """Read a source again, the first time within a minute."""
+        return self._ask(admin_calls.resume_source(name))
+
+    def run_source(self, name: str) -> a.Source:
+        """Queue a run of a source, of a paused one as well."""
+        return self._ask(admin_calls.run_source(name))
+
 
 @dataclass(frozen=True, slots=True)
 class AsyncAdmin:
@@ -172,3 +192,23 @@ class AsyncAdmin:
     async def replay_dead_letters_of(self, code: str, *, after: int = 0, limit: int = 500) -> a.Replayed:
         """Give the rejected events of one code to the intake again; go on after `next_after` until it is None."""
         return await self._ask(admin_calls.replay_dead_letters_of(code, after=after, limit=limit))
+
+    async def list_sources(self) -> a.Sources:
+        """Return where papers come from, and how each source does."""
+        return await self._ask(admin_calls.list_sources())
+
+    async def read_source(self, name: str) -> a.Source:
+        """Return one source."""
+        return await self._ask(admin_calls.read_source(name))
+
+    async def pause_source(self, name: str) -> a.Source:
+        """Read a source no more until it is resumed."""
+        return await self._ask(admin_calls.pause_source(name))
+
+    async def resume_source(self, name: str) -> a.Source:
+        """Read a source again, the first time within a minute."""
+        return await self._ask(admin_calls.resume_source(name))
+
+    async def run_source(self, name: str) -> a.Source:
+        """Queue a run of a source, of a paused one as well."""
+        return await self._ask(admin_calls.run_source(name))

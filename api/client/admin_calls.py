@@ -12,6 +12,7 @@ RUNS: Final = "/v1/admin/training-runs"
 MODELS: Final = "/v1/admin/models"
 TOKENS: Final = "/v1/admin/tokens"
 LETTERS: Final = "/v1/admin/dead-letters"
+SOURCES: Final = "/v1/admin/sources"
 
 
 def start_training_run() -> Call[a.Run]:
@@ -94,3 +95,28 @@ def replay_dead_letters_of(code: str, *, after: int = 0, limit: int = 500) -> Ca
     """`POST /v1/admin/dead-letters/replay` with a code."""
     body = as_json({"code": code, "after": after, "limit": limit})
     return Call("POST", LETTERS + "/replay", read_as(a.Replayed), body=body)
+
+
+def list_sources() -> Call[a.Sources]:
+    """`GET /v1/admin/sources`."""
+    return Call("GET", SOURCES, read_as(a.Sources))
+
+
+def read_source(name: str) -> Call[a.Source]:
+    """`GET /v1/admin/sources/{name}`."""
+    return Call("GET", SOURCES + "/{name}", read_as(a.Source), {"name": name})
+
+
+def pause_source(name: str) -> Call[a.Source]:
+    """`POST /v1/admin/sources/{name}/pause`."""
+    return Call("POST", SOURCES + "/{name}/pause", read_as(a.Source), {"name": name})
+
+
+def resume_source(name: str) -> Call[a.Source]:
+    """`POST /v1/admin/sources/{name}/resume`."""
+    return Call("POST", SOURCES + "/{name}/resume", read_as(a.Source), {"name": name})
+
+
+def run_source(name: str) -> Call[a.Source]:
+    """`POST /v1/admin/sources/{name}/run`; asked for twice it is read once, unless it was read in between."""
+    return Call("POST", SOURCES + "/{name}/run", read_as(a.Source), {"name": name})

@@ -1,5 +1,6 @@
 """What the API answers to administrators, as plain values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -147,3 +148,29 @@ class Replayed:
 
     results: tuple[ReplayResult, ...]
     next_after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A place that papers, or facts about them, come from."""
+
+    name: str
+    state: str  # idle, due, running, failing or paused
+    started_at: datetime | None = None
+    success_at: datetime | None = None  # when it was last read to its end
+    age_seconds: float | None = None  # since then
+    due_at: datetime | None = None  # None: paused
+    failures: int = 0  # in a row
+    failing_since: datetime | None = None
+    failure: str | None = None
+    problem: str | None = None
+    last_run: Mapping[str, int] = field(default_factory=dict)
+    papers: int = 0
+    is_overdue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """All sources of an installation."""
+
+    items: tuple[Source, ...]

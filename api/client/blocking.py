@@ -112,6 +112,39 @@ class Client:
         """Return the newest papers."""
         return self._ask(calls.read_latest(category=category, since=since, limit=limit, cursor=cursor))
 
+    def search(
+        self,
+        text: str = "",
+        *,
+        first_day: date | None = None,
+        last_day: date | None = None,
+        categories: Sequence[str] = (),
+        organizations: Sequence[str] = (),
+        with_code: bool | None = None,
+        sort: v.Sort | None = None,
+        prefix: bool = False,
+        personal: bool = False,
+        counts: bool = False,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> v.Found:
+        """Return papers that match; the `cursor` of a following page is for the same text, filters and order."""
+        call = calls.search(
+            text,
+            first_day=first_day,
+            last_day=last_day,
+            categories=categories,
+            organizations=organizations,
+            with_code=with_code,
+            sort=sort,
+            prefix=prefix,
+            personal=personal,
+            counts=counts,
+            limit=limit,
+            cursor=cursor,
+        )
+        return self._ask(call)
+
     def read_paper(self, paper_id: str) -> v.Paper:
         """Return one paper; NotFound when nobody knows it."""
         return self._ask(calls.read_paper(paper_id))

@@ -89,6 +89,30 @@ def read_latest(
     return Call("GET", "/v1/latest", reader(v.Papers), params=params)
 
 
+def search(
+    text: str = "",
+    *,
+    first_day: date | None = None,
+    last_day: date | None = None,
+    categories: Sequence[str] = (),
+    organizations: Sequence[str] = (),
+    with_code: bool | None = None,
+    sort: v.Sort | None = None,
+    prefix: bool = False,
+    personal: bool = False,
+    counts: bool = False,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[v.Found]:
+    """`GET /v1/search`."""
+    named = query(
+        categories=categories, organization=organizations, with_code=with_code, sort=sort, limit=limit, cursor=cursor
+    )
+    flags = query(prefix=prefix, personal=personal, counts=counts)
+    params = (*query(q=text, **{"from": first_day, "to": last_day}), *named, *flags)
+    return Call("GET", "/v1/search", reader(v.Found), params=params)
+
+
 def read_paper(paper_id: str) -> Call[v.Paper]:
     """`GET /v1/papers/{paper_id}`."""
     return Call("GET", "/v1/papers/{paper_id}", reader(v.Paper), {"paper_id": paper_id})

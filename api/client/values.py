@@ -12,6 +12,7 @@ Kind = Literal["impression", "click", "save", "unsave", "upvote", "unvote", "dis
 Status = Literal["accepted", "duplicate", "rejected"]
 Window = Literal["day", "week", "month"]
 Scope = Literal["read", "write", "admin"]
+Sort = Literal["relevance", "newest", "oldest", "upvotes"]
 
 ID = {"name": "id"}  # our `paper_id` is called `id` on the wire
 
@@ -89,7 +90,16 @@ class Paper:
     thumbnail: str | None = None
     ai_summary: str | None = None
     url: str | None = None
+    version: int | None = None
+    revised_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+    doi: str | None = None
+    journal_ref: str | None = None
+    citations: int | None = None
+    references: int | None = None
+    fields: tuple[str, ...] = ()
     source: str = ""
+    provenance: Mapping[str, str] = field(default_factory=dict)
     demonstration: bool = False
 
 
@@ -114,6 +124,7 @@ class Feed:
     built_at: datetime
     version: str | None
     slate: str
+    papers_as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +142,54 @@ class Papers:
 
     items: tuple[RankedPaper, ...]
     next: str | None
+    papers_as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Highlights:
+    """Where a paper matches a search, as HTML with `<mark>` as its only element."""
+
+    title: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPaper:
+    """One paper that was found."""
+
+    rank: int
+    score: float
+    highlights: Highlights
+    paper: Paper
+
+
+@dataclass(frozen=True, slots=True)
+class ValueCount:
+    """How many matches have a value."""
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ValueCounts:
+    """Matches by the values of each filter, without that filter itself."""
+
+    categories: tuple[ValueCount, ...]
+    organizations: tuple[ValueCount, ...]
+    years: tuple[ValueCount, ...]
+    with_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of a search."""
+
+    items: tuple[FoundPaper, ...]
+    next: str | None
+    total: int
+    counts: ValueCounts | None  # on the first page
+    degraded: bool  # the index is being made anew: titles alone were searched
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from api.store import tables_letters  # noqa: F401 - its tables belong to the same metadata
+from api.store import tables_collections, tables_letters, tables_sources  # noqa: F401 - their tables belong to the same metadata
 from api.store.tables import Base
 
 

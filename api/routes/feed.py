@@ -74,7 +74,7 @@ async def read_feed(
         hidden = await _read_hidden(runtime, user_id)
     else:
         filters, excluded = read_filters(category, since), read_exclusions(exclude)
-        feed = await _read_list(runtime, user_id)
+        feed = await read_list(runtime, user_id)
         hidden = feed.hidden
         if filters != NOT_NARROWED or excluded:
             place = await run_in_threadpool(_narrow, runtime, feed, filters, excluded)
@@ -94,7 +94,7 @@ async def read_hit(
     scope = scope_of(external_user)
     if cursor is None:
         feed = await runtime.async_feeds.read_list(user_id, version=served.version)
-        if feed is None:
+        if feed is None or runtime.serving.is_outdated(feed.papers.built_at):
             return None
         place, hidden = _open(runtime, feed), feed.hidden
     else:
@@ -116,7 +116,7 @@ async def read_hit(
 
 async def read_first_page(runtime: Runtime, *, user_id: int | None, external_user: str, limit: int) -> bytes:
     """Return the first page of a reader's feed as the API answers it."""
-    feed = await _read_list(runtime, user_id)
+    feed = await read_list(runtime, user_id)
     place, scope = _open(runtime, feed), scope_of(external_user)
     return await _read_page(runtime, place, hidden=feed.hidden, user_id=user_id, scope=scope, limit=limit)
 
@@ -129,11 +129,11 @@ def scope_of(external_user: str) -> str:
 def _open(runtime: Runtime, feed: CachedList) -> FeedPlace:
     """Freeze the list as its reader sees it now, under a slate of its own."""
     slate_id = _SLATE_IDS.take()
-    return open_list(feed.papers, slate_id=slate_id, hidden=feed.hidden, randomisation=_chance(runtime, feed))
+    return open_list(feed.papers, slate_id=slate_id, hidden=feed.hidden, randomisation=chance_of(runtime, feed))
 
 
-def _chance(runtime: Runtime, feed: CachedList) -> Randomisation:
-    """What everybody gets is as it is ranked; a reader's own list is arranged anew for each slate."""
+def chance_of(runtime: Runtime, feed: CachedList) -> Randomisation:
+    """Return how chance arranges a list: what everybody gets is as it is ranked."""
     settings = runtime.settings
     is_common = feed.papers.user_id == NOBODY
     return AS_RANKED if is_common else _randomisation_of(settings.swap_probability, settings.exploration_share)
@@ -160,7 +160,8 @@ def _build_slots(count: int) -> threading.BoundedSemaphore:
     return threading.BoundedSemaphore(count)
 
 
-async def _read_list(runtime: Runtime, user_id: int | None) -> CachedList:
+async def read_list(runtime: Runtime, user_id: int | None) -> CachedList:
+    """Return a reader's list, built where the cache lacks it; what everybody gets for a reader nobody knows."""
     if user_id is None:
         return await run_in_threadpool(_build_common, runtime, None)
     served = runtime.serving.current
@@ -169,7 +170,11 @@ async def _read_list(runtime: Runtime, user_id: int | None) -> CachedList:
     version = NO_VERSION if served is None else served.version
     feed = await runtime.async_feeds.read_list(user_id, version=version)
     (_MISSES if feed is None else _HITS).inc()
-    return await run_in_threadpool(_build_missing, runtime, user_id) if feed is None else feed
+    if feed is None:
+        return await run_in_threadpool(_build_missing, runtime, user_id)
+    if runtime.serving.is_outdated(feed.papers.built_at):
+        return await run_in_threadpool(_build_anew, runtime, user_id, feed)
+    return feed
 
 
 async def _read_hidden(runtime: Runtime, user_id: int | None) -> Collection[int]:
@@ -190,13 +195,29 @@ def _build_missing(runtime: Runtime, user_id: int) -> CachedList:
     if not slots.acquire(timeout=WAIT_FOR_SLOT_SECONDS):
         return _build_common(runtime, user_id)
     try:
-        seen = runtime.feeds.read_hidden(user_id)
-        with runtime.db.read() as session:
-            feed = build_for_reader(session, runtime.serving.current, user_id, now=datetime.now(UTC))
-        runtime.feeds.write_list(feed, seen=seen)
-        return CachedList(packed(feed), feed.hidden)
+        return _build_own(runtime, user_id)
     finally:
         slots.release()
+
+
+def _build_anew(runtime: Runtime, user_id: int, feed: CachedList) -> CachedList:
+    """Build a list that lacks the papers of a while ago; without a free slot the reader gets it as it is once more."""
+    slots = _build_slots(runtime.settings.feed_build_slots)
+    if not slots.acquire(blocking=False):
+        runtime.hints.refresh(user_id, is_active=False)
+        return feed
+    try:
+        return _build_own(runtime, user_id)
+    finally:
+        slots.release()
+
+
+def _build_own(runtime: Runtime, user_id: int) -> CachedList:
+    seen = runtime.feeds.read_hidden(user_id)
+    with runtime.db.read() as session:
+        feed = build_for_reader(session, runtime.serving.current, user_id, now=datetime.now(UTC))
+    runtime.feeds.write_list(feed, seen=seen)
+    return CachedList(packed(feed), feed.hidden)
 
 
 def _build_common(runtime: Runtime, user_id: int | None) -> CachedList:
@@ -213,7 +234,7 @@ def _narrow(runtime: Runtime, feed: CachedList, filters: Filters, excluded: list
             filters,
             exclude=frozenset(paper_ids_of(session, excluded).values()),
             hidden=feed.hidden,
-            randomisation=_chance(runtime, feed),
+            randomisation=chance_of(runtime, feed),
             slate_id=_SLATE_IDS.take(),
             now=datetime.now(UTC),
         )
@@ -258,4 +279,13 @@ def _answer(
     runtime: Runtime, turned: Turn, papers: dict[int, Rendered], *, source: Source, scope: str, user_id: int
 ) -> bytes:
     variant = runtime.settings.variant
-    return write_page(runtime.keys, turned, papers, source=source, scope=scope, user_id=user_id, variant=variant)
+    return write_page(
+        runtime.keys,
+        turned,
+        papers,
+        source=source,
+        scope=scope,
+        user_id=user_id,
+        variant=variant,
+        papers_as_of=runtime.freshness.text,
+    )

@@ -32,6 +32,7 @@ def write_page(
     scope: str,
     user_id: int,
     variant: str,
+    papers_as_of: str | None,
 ) -> bytes:
     """Return the page, with its slate, and the cursor of what follows; every paper of it must be in `papers`."""
     page, after = turned.page, turned.after
@@ -40,6 +41,7 @@ def write_page(
         "source": SOURCE_NAMES[source],
         "built_at": page.frozen.built_at.isoformat(),
         "version": page.frozen.version or None,
+        "papers_as_of": papers_as_of,
         "slate": write_slate(keys, page, user_id=user_id, variant=variant, now=datetime.now(UTC)),
     }
     return b"".join((*_items(page, papers), b"],", orjson.dumps(rest)[1:]))

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from api.routes.deps import RuntimeDep
 from api.runtime import metrics
 from api.schemas.health import AliveOut, CheckOut, ReadyOut
-from api.services.health import read_gauges, read_health
+from api.services.health import read_gauges, read_health, read_source_gauges
 
 router = APIRouter(tags=["health"])
 
@@ -43,5 +43,7 @@ def read_readyz(runtime: RuntimeDep, response: Response) -> ReadyOut:
 )
 def read_metrics(runtime: RuntimeDep) -> Response:
     """Answer in Prometheus's text format."""
-    gauges = read_gauges(runtime.settings, runtime.db, now=datetime.now(UTC))
-    return Response(metrics.render(gauges), media_type=metrics.CONTENT_TYPE)
+    now = datetime.now(UTC)
+    gauges = read_gauges(runtime.settings, runtime.db, now=now)
+    by_source = read_source_gauges(runtime.settings, runtime.db, now=now)
+    return Response(metrics.render(gauges, by_source), media_type=metrics.CONTENT_TYPE)

@@ -79,7 +79,7 @@ async def open_call(scope: Scope, runtime: Runtime) -> Call | None:
         if allowance is not None:
             if not allowance.is_allowed:
                 return None
-            headers += limit_fields(allowance)
+            headers += limit_fields(allowance, scope["path"])
     return Call(identity, reader[0], reader[1], started, headers)
 
 

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import TooManyRequests
 from api.routes.addresses import caller_address
+from api.routes.hub_errors import is_hub_path
 from api.routes.problems import error_response
 from api.runtime.access import Identity
 from api.runtime.limits import Allowance, Kind
@@ -42,7 +43,7 @@ class RateLimits:
         if allowance is None:
             await self.app(scope, receive, send)
             return
-        fields = limit_fields(allowance)
+        fields = limit_fields(allowance, scope["path"])
 
         async def send_with_fields(message: Message) -> None:
             if message["type"] == "http.response.start":  # a prepared answer's own list is not ours to change
@@ -101,9 +102,16 @@ def _refusal(allowance: Allowance) -> TooManyRequests:
     )
 
 
-def limit_fields(allowance: Allowance) -> list[tuple[bytes, bytes]]:
-    """Return the header fields that say what is left of an allowance."""
+def limit_fields(allowance: Allowance, path: str) -> list[tuple[bytes, bytes]]:
+    """Return the header fields that say what is left of an allowance, as the callers of a path read them."""
+    policy = allowance.policy
+    if is_hub_path(path):  # its clients wait for `t` seconds after a refusal
+        wait = allowance.reset_seconds if allowance.is_allowed else allowance.retry_after_seconds
+        return [
+            (b"ratelimit-policy", b'"api";q=%d;w=%d' % (policy.burst, policy.window_seconds)),
+            (b"ratelimit", b'"api";r=%d;t=%d' % (allowance.remaining, wait)),
+        ]
     return [
-        (b"ratelimit-policy", allowance.policy.header.encode("ascii")),
+        (b"ratelimit-policy", policy.header.encode("ascii")),
         (b"ratelimit", allowance.header.encode("ascii")),
     ]

@@ -11,6 +11,8 @@ from api.services.feed_places import Filters
 MOST_CATEGORIES: Final = 20
 LONGEST_CATEGORY: Final = 60  # characters, as wide as the column
 MOST_EXCLUDED: Final = 500
+MOST_ORGANIZATIONS: Final = 20
+LONGEST_ORGANIZATION: Final = 200  # characters
 
 
 def read_filters(category: list[str] | None, since: str | None) -> Filters:
@@ -20,7 +22,27 @@ def read_filters(category: list[str] | None, since: str | None) -> Filters:
         raise InvalidRequest(f"a list takes {MOST_CATEGORIES} categories at most", field="category")
     if any(len(name) > LONGEST_CATEGORY or not name.isprintable() for name in categories):
         raise InvalidRequest("a category has 1 to 60 printable characters, for example cs.LG", field="category")
-    return Filters(categories, None if since is None else _read_time(since))
+    return Filters(categories, None if since is None else read_time(since, field="since"))
+
+
+def read_organizations(organization: list[str] | None) -> tuple[str, ...]:
+    """Return the names of organizations; raise InvalidRequest for too many of them or what can be none."""
+    names = tuple(dict.fromkeys(filter(None, (name.strip() for name in organization or ()))))
+    if len(names) > MOST_ORGANIZATIONS:
+        raise InvalidRequest(f"a search takes {MOST_ORGANIZATIONS} organizations at most", field="organization")
+    if any(len(name) > LONGEST_ORGANIZATION or not name.isprintable() for name in names):
+        raise InvalidRequest("an organization has 1 to 200 printable characters", field="organization")
+    return names
+
+
+def read_time(text: str, *, field: str) -> datetime:
+    """Return the beginning of a day, or a time; raise InvalidRequest for what is neither."""
+    try:
+        # A `+` that was not percent-encoded arrives as a space.
+        found = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text.strip())
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidRequest(f"`{field}` is a day or an ISO 8601 time, for example 2024-05-01", field=field) from None
 
 
 def read_exclusions(exclude: list[str] | None) -> list[str]:
@@ -37,13 +59,3 @@ def read_exclusions(exclude: list[str] | None) -> list[str]:
 def _parts(values: Iterable[str] | None) -> list[str]:
     parts = (part.strip() for value in values or () for part in value.split(","))
     return [part for part in parts if part]
-
-
-def _read_time(text: str) -> datetime:
-    try:
-        # A `+` that was not percent-encoded arrives as a space.
-        found = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text.strip())
-        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidRequest("`since` is a day or an ISO 8601 time, for example 2024-05-01", field="since") from None
-    return found

@@ -1,6 +1,6 @@
 """Pages for people: the start page, on which a newcomer watches the feed learn, and the API's description."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qs, urlencode
 
@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.errors import InvalidRequest, NotAllowed, NotFound, ServiceError
 from api.routes.acting import act, is_trusted, read_reader_name
-from api.routes.columns import Column, Visitor, find_visitor, read_for_you, read_shared_columns
+from api.routes.columns import Column, Visitor, age, find_visitor, read_for_you, read_shared_columns
 from api.routes.deps import RuntimeDep
 from api.routes.notes import name_failure, read_note
 from api.routes.reference import describe
@@ -61,6 +61,7 @@ async def read_start_page(
         reader=name,
         cache_is_up=cache_is_up,
         is_demonstration=state.is_demonstration or any(_shows_demonstration(column) for column in columns),
+        papers_age=_tell_age(runtime, now=datetime.now(UTC)),
         now=datetime.now(UTC),
     )
     issue_reader(response, request.scope, runtime.keys, runtime.settings)
@@ -129,6 +130,14 @@ def _read_form(body: bytes) -> dict[str, str]:
 def _read_overview(runtime: Runtime) -> overview.Overview:
     with runtime.db.read() as session:
         return overview.read_overview(session, runtime.serving.current)
+
+
+def _tell_age(runtime: Runtime, *, now: datetime) -> str | None:
+    """Return how old the papers are where that is worth a line."""
+    as_of = runtime.freshness.as_of
+    if as_of is None or now - as_of < timedelta(days=runtime.settings.source_old_days):
+        return None
+    return age(as_of, now=now)
 
 
 def _shows_demonstration(column: Column) -> bool:

@@ -1,5 +1,6 @@
 """Papers, and the lists that are the same for everybody."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -96,7 +97,7 @@ def read_latest(
         paper_id, listed_at = places[limit - 1]
         at = (listed_at - EPOCH) // ONE_MICROSECOND
         following = encode_cursor(runtime.keys, scope, [shown + limit, paper_id, at])
-    return Response(orjson.dumps({"items": items, "next": following}), media_type=JSON)
+    return _answer(runtime, items, following)
 
 
 @router.get(
@@ -152,7 +153,12 @@ def _frozen_page(runtime: Runtime, place: FeedPlace, *, scope: str, limit: int) 
         for at, (paper_id, score) in enumerate(zip(turned.page.paper_ids, turned.page.scores, strict=True))
         if paper_id in papers
     ]
-    return Response(orjson.dumps({"items": items, "next": _following(runtime, turned, scope)}), media_type=JSON)
+    return _answer(runtime, items, _following(runtime, turned, scope))
+
+
+def _answer(runtime: Runtime, items: Sequence[object], following: str | None) -> Response:
+    body = {"items": items, "next": following, "papers_as_of": runtime.freshness.text}
+    return Response(orjson.dumps(body), media_type=JSON)
 
 
 def _open(found: FeedList) -> FeedPlace:

@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from api import errors
+from api.routes.hub_errors import hub_error, is_hub_path
 from api.routes.rendering import page
 from api.runtime.logs import request_id
 from api.schemas.common import Problem
@@ -77,7 +78,10 @@ def problem_body(status: int, title: str, type_name: str, detail: str, **fields:
 def problem_response(
     status: int, title: str, type_name: str, detail: str, *, headers: Mapping[str, str] | None = None, **fields: object
 ) -> Response:
-    """Return a problem as an answer."""
+    """Return a problem as an answer, in the form that the callers of its path expect."""
+    instance = fields.get("instance")
+    if isinstance(instance, str) and is_hub_path(instance):
+        return hub_error(status, detail, headers=headers)
     body = problem_body(status, title, type_name, detail, **fields)
     return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
 
@@ -131,11 +135,8 @@ def tidy_openapi(document: dict[str, Any]) -> dict[str, Any]:
             elif MEDIA_TYPE in content:
                 content.pop("application/json", None)
     for path, methods in document["paths"].items():
-        if path.startswith("/v1/"):  # whatever it is for, it counts
-            for operation in methods.values():
-                operation["responses"].setdefault("429", _plain(answers(None, 429)[429]))
-                if "requestBody" in operation:  # no body is endless
-                    operation["responses"].setdefault("413", _plain(answers(None, 413)[413]))
+        for operation in methods.values():
+            _add_common_answers(path, operation)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for operation in operations(document):
         _show_examples(operation, schemas)
@@ -149,6 +150,16 @@ def tidy_openapi(document: dict[str, Any]) -> dict[str, Any]:
         shape.pop("$defs", None)
         schemas.setdefault(model.__name__, shape)
     return document
+
+
+def _add_common_answers(path: str, operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    if is_hub_path(path):  # invalid parameters are 400 there
+        responses.pop("422", None)
+    if path.startswith("/v1/"):  # whatever it is for, it counts
+        responses.setdefault("429", _plain(answers(None, 429)[429]))
+        if "requestBody" in operation:  # no body is endless
+            responses.setdefault("413", _plain(answers(None, 413)[413]))
 
 
 def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -188,7 +199,8 @@ def _on_invalid_request(request: Request, error: Exception) -> Response:
 def _on_http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    if error.status_code == 404 and request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+    is_page = request.method == "GET" and not request.url.path.startswith("/api/")
+    if error.status_code == 404 and is_page and "text/html" in request.headers.get("accept", ""):
         answer = page("nothing.html", status=404)
         answer.headers["Vary"] = "Accept"
         return answer

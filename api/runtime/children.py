@@ -23,11 +23,12 @@ def build_children(settings: Settings, *, is_empty: bool) -> list[ChildSpec]:
         specs.append(_server("cache", embedded.cache_command(settings)))
     if settings.broker_url is None:
         specs.append(_server("broker", embedded.broker_command(settings)))
-    start = ("workers.first_start", "--empty") if is_empty else ("workers.first_start",)
+    start = ("workers.first_start", "--paused", "--empty") if is_empty else ("workers.first_start",)
     # Workers have nothing to tell each other: what is to be done stands in SQL.
     worker = ("celery", "-q", "-A", "workers.app", "worker", "--without-mingle", "--without-gossip")
     events = ("-Q", "events,mail", "-c", str(settings.worker_processes), "-n", "events@%h")
     train = ("-Q", "train", "-c", "1", "-n", "train@%h")
+    sources = ("-Q", "sources", "-c", "1", "-n", "sources@%h")
     beat = ("celery", "-q", "-A", "workers.app", "beat", "--pidfile=", "-s", str(settings.run_dir / "beat-schedule"))
     return [
         *specs,
@@ -36,6 +37,7 @@ def build_children(settings: Settings, *, is_empty: bool) -> list[ChildSpec]:
         # To Celery SIGTERM means: wait for every task, however long; SIGQUIT gives tasks a few seconds.
         _program("worker", (*worker, *events), stage=2, stop_signal=signal.SIGQUIT),
         _program("trainer", (*worker, *train), stage=2, stop_signal=signal.SIGQUIT),
+        _program("fetcher", (*worker, *sources), stage=2, stop_signal=signal.SIGQUIT),
         _program("beat", beat, stage=2),
     ]
 

@@ -39,27 +39,39 @@ STAGE_SECONDS: Final = Histogram(
     "paperfeed_training_stage_seconds", "Stages of training runs.", ["stage"], buckets=_STAGE_BUCKETS
 )
 PAPERS_EMBEDDED: Final = Counter("paperfeed_papers_embedded", "Papers that got a sentence vector.")
+SOURCE_RUNS: Final = Counter("paperfeed_source_runs", "Runs of sources by how they ended.", ["source", "outcome"])
+SOURCE_PAPERS: Final = Counter(
+    "paperfeed_source_papers", "Records of sources by what became of them, and requests.", ["source", "outcome"]
+)
 
 
-def render(gauges: Mapping[str, float]) -> bytes:
+def render(gauges: Mapping[str, float], by_source: Mapping[str, Mapping[str, float]] | None = None) -> bytes:
     """Return all metrics in Prometheus's text format, followed by `gauges` read from the stores just now."""
     registry = REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     current = CollectorRegistry()
-    current.register(_Gauges(gauges))
+    current.register(_Gauges(gauges, by_source or {}))
     return generate_latest(registry) + generate_latest(current)
 
 
 class _Gauges:
     """A Prometheus collector of values that were read elsewhere."""
 
-    def __init__(self, gauges: Mapping[str, float]) -> None:
+    def __init__(self, gauges: Mapping[str, float], by_source: Mapping[str, Mapping[str, float]]) -> None:
         self.gauges = gauges
+        self.by_source = by_source  # name of a gauge -> source -> value
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         for name, value in self.gauges.items():
             family = GaugeMetricFamily(f"paperfeed_{name}", name.replace("_", " ").capitalize() + ".")
             family.add_metric([], value)
+            yield family
+        for name, values in self.by_source.items():
+            family = GaugeMetricFamily(
+                f"paperfeed_{name}", name.replace("_", " ").capitalize() + ".", labels=["source"]
+            )
+            for source, value in values.items():
+                family.add_metric([source], value)
             yield family

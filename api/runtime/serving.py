@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from api.store.engine import Database
-from api.store.papers import newest_paper_id
+from api.store.papers import newest_paper_id, read_created_at
 from api.store.registry import read_encoder, read_serving
 from api.store.vectors import load_texts_with_vectors, paper_ids_with_vector
 from recommender.dataset import Profile
@@ -25,6 +26,9 @@ POLL_SECONDS: Final = 1.0
 OVERLAP: Final = 200
 # During a long ingest the model is extended for at most a tenth of the time.
 REST_PER_EXTENSION: Final = 9.0
+# By then every process ranks new papers, and those who rebuild lists in the background had their time.
+NEWS_SETTLES: Final = timedelta(seconds=45)
+LONG_AGO: Final = datetime.fromtimestamp(0, UTC)
 LATE_SECONDS: Final = 10.0  # between looks for sentence vectors that came after their papers
 
 
@@ -50,6 +54,9 @@ class ServingModel:
         self._late_at = 0.0
         self._newest_paper_id = 0
         self._rests_until = 0.0
+        self._looked_at = 0.0  # epoch seconds
+        self._news_settle_at: datetime | None = None  # of papers that came a moment ago
+        self._settled_at = LONG_AGO
         self._last_failure = ""
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -64,12 +71,22 @@ class ServingModel:
         """Why the last look for a model failed, empty when it did not."""
         return self._last_failure
 
+    @property
+    def looked_at(self) -> float:
+        """Epoch seconds of the last look for new papers: those that were there then are ranked, if any model ranks."""
+        return self._looked_at
+
+    def is_outdated(self, built_at: datetime) -> bool:
+        """True for a list built before papers came that this model ranks, once these have been there for a while."""
+        return built_at < self._settled_at
+
     def poll(self) -> Served | None:
         """Look for a newly promoted version and for new papers, and return what answers now; never raises."""
         with self._polling:
             try:
                 self._follow_version()
                 self._follow_papers()
+                self._settle_news()
                 self._last_failure = ""
             except Exception as error:  # noqa: BLE001 - a thread's outermost call: the last good model keeps answering
                 self._report(error)
@@ -115,10 +132,12 @@ class ServingModel:
         served, fitted = self._current, self._fitted
         if served is None or fitted is None or time.monotonic() < self._rests_until:
             return
+        looked_at = time.time()
         with self._db.read() as session:
             newest = newest_paper_id(session)
             is_late = self._are_vectors_late(session, fitted)
             if newest <= self._newest_paper_id and not is_late:
+                self._looked_at = looked_at
                 return
             started = time.monotonic()
             after = max(self._newest_paper_id - OVERLAP, 0)
@@ -129,10 +148,14 @@ class ServingModel:
             fresh = np.flatnonzero(known.papers.rows(texts.paper_ids) == UNKNOWN_ROW)
             bare = [] if is_late else self._bare
             bare = bare + self._without_vector(session, fitted, texts.paper_ids[fresh].tolist())
+            arrived_at = read_created_at(session, newest)
+        if newest > self._newest_paper_id and arrived_at is not None and self._news_settle_at is None:
+            self._news_settle_at = arrived_at + NEWS_SETTLES
         if len(fresh):
             self._current = replace(served, model=known.extend(texts.select(fresh)))
         self._bare = bare
         self._newest_paper_id = max(newest, self._newest_paper_id)
+        self._looked_at = looked_at
         seconds = time.monotonic() - started
         self._rests_until = time.monotonic() + REST_PER_EXTENSION * seconds
         log.info(
@@ -144,6 +167,11 @@ class ServingModel:
                 "seconds": round(seconds, 3),
             },
         )
+
+    def _settle_news(self) -> None:
+        """Let lists count as outdated by the papers of a while ago; papers that came since then have their own time."""
+        if self._news_settle_at is not None and self._news_settle_at <= datetime.now(UTC):
+            self._settled_at, self._news_settle_at = self._news_settle_at, None
 
     def _are_vectors_late(self, session: Session, fitted: Hybrid) -> bool:
         """True when at least half of the vectors that were missing are there: few extensions, however they come."""

@@ -7,11 +7,14 @@ from typing import TypeAlias
 from sqlalchemy.orm import Session
 
 from api.runtime.access import Access
+from api.runtime.answers import Answers
+from api.runtime.freshness import Freshness
 from api.runtime.group_commit import GroupCommit
 from api.runtime.hints import Hints
 from api.runtime.keys import KeyRing, open_key_ring
 from api.runtime.limits import Limits
 from api.runtime.rendered import RenderedPapers
+from api.runtime.search_follow import SearchFollower
 from api.runtime.serving import ServingModel
 from api.runtime.weariness import Showings
 from api.schemas.events import BatchOutcome, EventBatch
@@ -33,13 +36,16 @@ class Runtime:
     feeds: FeedStore
     async_feeds: AsyncFeedStore
     serving: ServingModel
+    search: SearchFollower
     papers: RenderedPapers
+    answers: Answers
     access: Access
     intake: GroupCommit[EventBatch, BatchOutcome]
     hints: Hints
     keys: KeyRing
     limits: Limits
     showings: Showings
+    freshness: Freshness
 
     def close(self) -> None:
         """Stop this process's threads and close its connections (those of the loop are closed by the loop)."""
@@ -47,6 +53,8 @@ class Runtime:
         self.hints.close()
         self.access.stop()
         self.serving.stop()
+        self.freshness.stop()
+        self.search.stop()
         self.feeds.close()
         self.db.engine.dispose()
 
@@ -60,13 +68,16 @@ def build_runtime(settings: Settings, *, record: RecordEvents | None = None) -> 
         feeds=FeedStore(settings.resolved_cache_url, ttl_days=settings.list_ttl_days),
         async_feeds=AsyncFeedStore(settings.resolved_cache_url, ttl_days=settings.list_ttl_days),
         serving=ServingModel(database, settings.models_dir),
+        search=SearchFollower(database, settings.search_dir),
         papers=RenderedPapers(database),
+        answers=Answers(database),
         access=Access(database, token_seconds=settings.token_cache_seconds),
         intake=GroupCommit(database, record or _refuse, weigh=_count_events),
         hints=Hints(PendingReaders(settings.resolved_broker_url)),
         keys=open_key_ring(settings),
         limits=Limits(settings, RateStore(settings.resolved_cache_url)),
         showings=Showings(settings.fatigue_shows),
+        freshness=Freshness(database, settings.listing_sources),
     )
 
 

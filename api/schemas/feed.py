@@ -15,6 +15,10 @@ Since = Annotated[str | None, Query(description="Only papers listed since this d
 Exclude = Annotated[
     list[str] | None, Query(description="Ids of papers to leave out, 500 at most; repeat it, or separate by commas.")
 ]
+PapersAsOf = Annotated[
+    datetime | None,
+    Field(description="When a source of papers was last read, else the day of the newest paper; null while unknown."),
+]
 WindowName = Literal["day", "week", "month"]
 
 EXAMPLE_FEED: Final[dict[str, Any]] = {
@@ -31,13 +35,15 @@ EXAMPLE_FEED: Final[dict[str, Any]] = {
     "source": "personal",
     "built_at": "2024-05-01T12:00:00+00:00",
     "version": "20240501-030000-7",
+    "papers_as_of": "2024-05-01T11:30:09+00:00",
     "slate": "k9T1cQ",
 }
 EXAMPLE_PAPERS: Final[dict[str, Any]] = {
     "items": [{"rank": 1, "score": 7.25, "paper": EXAMPLE_PAPER}],
     "next": None,
+    "papers_as_of": "2024-05-01T11:30:09+00:00",
 }
-EXAMPLE_LATEST: Final[dict[str, Any]] = {"items": [{"rank": 1, "paper": EXAMPLE_PAPER}], "next": None}
+EXAMPLE_LATEST: Final[dict[str, Any]] = EXAMPLE_PAPERS | {"items": [{"rank": 1, "paper": EXAMPLE_PAPER}]}
 
 
 class FeedItem(BaseModel):
@@ -60,6 +66,7 @@ class FeedOut(BaseModel):
     source: Literal["personal", "fresh", "trending", "latest"] = Field(description="What the list mainly is.")
     built_at: datetime
     version: str | None = Field(description="Model version that ranked it, null without a model.")
+    papers_as_of: PapersAsOf = None
     slate: str = Field(description="Signed token of what this page showed; send it along with events.")
 
 
@@ -78,3 +85,4 @@ class PapersOut(BaseModel):
 
     items: list[RankedPaper]
     next: str | None = Field(description="Cursor of the next page, null at the end.")
+    papers_as_of: PapersAsOf = None

@@ -28,7 +28,16 @@ EXAMPLE_PAPER: Final[dict[str, Any]] = {
     "thumbnail": None,
     "ai_summary": None,
     "url": "https://arxiv.org/abs/2401.01234",
+    "version": 2,
+    "revised_at": "2024-02-07T09:30:00+00:00",
+    "withdrawn_at": None,
+    "doi": "10.1000/example.1",
+    "journal_ref": "Example Letters 7 (2024) 12",
+    "citations": 4,
+    "references": 31,
+    "fields": ["Computer Science"],
     "source": "arxiv",
+    "provenance": {"upvotes": "huggingface", "citations": "semanticscholar"},
     "demonstration": False,
 }
 
@@ -64,7 +73,16 @@ class PaperOut(BaseModel):
     thumbnail: str | None
     ai_summary: str | None
     url: str | None = Field(description="Its page at arXiv, where it has one.")
-    source: str
+    version: int | None = Field(description="Of the text, where its source counts versions.")
+    revised_at: datetime | None = Field(description="The day of that version.")
+    withdrawn_at: datetime | None = Field(description="Withdrawn by its authors: it is in no list any more.")
+    doi: str | None = Field(description="Of the published paper.")
+    journal_ref: str | None
+    citations: int | None
+    references: int | None = Field(description="How many works it cites.")
+    fields: list[str] = Field(description="Fields of study.")
+    source: str = Field(description="Who named the paper first.")
+    provenance: dict[str, str] = Field(description="The fields that another source gave, and which one.")
     demonstration: bool = Field(description="True for a made-up paper of the demonstration.")
 
 
@@ -89,7 +107,16 @@ class PaperRow(Protocol):
     github_stars: Any
     thumbnail: Any
     ai_summary: Any
+    version: Any
+    revised_at: Any
+    withdrawn_at: Any
+    doi: Any
+    journal_ref: Any
+    citations: Any
+    references_count: Any
+    fields: Any
     source: Any
+    provenance: Any
     is_demo: Any
     id_from_title: Any
 
@@ -115,8 +142,17 @@ def paper_json(row: PaperRow) -> dict[str, object]:
         "github_stars": row.github_stars,
         "thumbnail": row.thumbnail,
         "ai_summary": row.ai_summary,
-        "url": _arxiv_page(row),
+        "url": arxiv_page(row),
+        "version": row.version,
+        "revised_at": _time(row.revised_at),
+        "withdrawn_at": _time(row.withdrawn_at),
+        "doi": row.doi,
+        "journal_ref": row.journal_ref,
+        "citations": row.citations,
+        "references": row.references_count,
+        "fields": row.fields or [],
         "source": row.source,
+        "provenance": row.provenance or {},
         "demonstration": row.is_demo,
     }
 
@@ -125,7 +161,8 @@ def _time(value: datetime | None) -> str | None:
     return None if value is None else value.isoformat()
 
 
-def _arxiv_page(row: PaperRow) -> str | None:
+def arxiv_page(row: PaperRow) -> str | None:
+    """Return the address of a paper's page at arXiv, None where it has none."""
     if row.is_demo or row.id_from_title or not ARXIV_ID.fullmatch(row.external_id):
         return None
     return f"https://arxiv.org/abs/{row.external_id}"

@@ -89,6 +89,12 @@ def list_tokens(
     return page, (page[-1].created_at, page[-1].token_id) if len(found) > limit else None
 
 
+def read_token_label(session: Session, token_id: str) -> str:
+    """Return what a token was called when it was made, empty where it was not."""
+    found = tokens.find_token(session, token_id)
+    return "" if found is None else found[0].label
+
+
 def revoke_token(session: Session, token_id: str, *, now: datetime) -> TokenFacts:
     """Revoke a token and return it; every process stops accepting it within five seconds."""
     if tokens.find_token(session, token_id) is None:

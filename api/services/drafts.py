@@ -1,7 +1,8 @@
 """Papers between a record and a row: what a chunk of records makes of what is stored."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +11,9 @@ import sqlalchemy as sa
 
 from api.ids import title_key
 from api.sentences import sentence_text, text_hash
+from api.services.provenance import Known
 from api.sources.records import Organization, PaperRecord
-from api.store.paper_rows import PaperRow, StoredPaper
+from api.store.paper_rows import PaperRow, StoredPaper, stored_paper
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,13 @@ class Draft:
     title_key: str
     content_hash: str
     stored: StoredPaper | None = None
+    givers: Mapping[str, str] = field(default_factory=dict)  # {field: source} where it is not the record's own source
+    is_deleted: bool = False
+
+    @property
+    def known(self) -> Known:
+        """What is known of the paper, and who said so."""
+        return Known(self.record, self.givers)
 
     @property
     def is_changed(self) -> bool:
@@ -32,21 +41,31 @@ class Draft:
         return self.stored is None or self.stored.content_hash != self.content_hash
 
 
-def draft_of(
-    record: PaperRecord, *, external_id: str, id_from_title: bool, is_demo: bool, stored: StoredPaper | None
-) -> Draft:
-    """Return the draft of `record`, with its fingerprints."""
-    key = title_key(record.title)
-    draft = Draft(external_id, id_from_title, is_demo, record, key, "", stored)
-    return replace(draft, content_hash=hashlib.sha256(orjson.dumps(_content_of(draft))).hexdigest())
+def with_fingerprints(draft: Draft) -> Draft:
+    """Return `draft` with the fingerprints of its title and of all of its content."""
+    content = _content_of(draft) | _later_content_of(draft)
+    content_hash = hashlib.sha256(orjson.dumps(content)).hexdigest()
+    return replace(draft, title_key=title_key(draft.record.title), content_hash=content_hash)
 
 
 def row_of(draft: Draft, *, now: datetime) -> PaperRow:
     """Return the row that `draft` becomes."""
-    record = draft.record
-    created_at = now if draft.stored is None else draft.stored.created_at
+    record, stored = draft.record, draft.stored
+    created_at = now if stored is None else stored.created_at
+    withdrawn_at = stored.withdrawn_at if stored is not None and stored.withdrawn_at else record.revised_at or now
+    deleted_at = stored.deleted_at if stored is not None and stored.deleted_at else now
     values = {
         **_content_of(draft),
+        "version": record.version,
+        "revised_at": record.revised_at,
+        "withdrawn_at": withdrawn_at if record.is_withdrawn else None,
+        "deleted_at": deleted_at if draft.is_deleted else None,
+        "doi": record.doi,
+        "journal_ref": record.journal_ref,
+        "citations": record.citations,
+        "references_count": record.references,
+        "fields": list(record.fields) or None,
+        "provenance": dict(draft.givers) or None,
         "title_key": draft.title_key,
         "content_hash": draft.content_hash,
         "text_hash": text_hash(sentence_text(record.title, record.summary)),
@@ -54,7 +73,7 @@ def row_of(draft: Draft, *, now: datetime) -> PaperRow:
         "created_at": now,
         "updated_at": now,
     }
-    return PaperRow(values, draft.stored)
+    return PaperRow(values, stored)
 
 
 def draft_of_row(row: sa.Row[Any]) -> Draft:
@@ -80,11 +99,26 @@ def draft_of_row(row: sa.Row[Any]) -> Draft:
         github_stars=row.github_stars,
         thumbnail=row.thumbnail,
         ai_summary=row.ai_summary,
+        version=row.version,
+        revised_at=row.revised_at,
+        is_withdrawn=True if row.withdrawn_at else None,
+        doi=row.doi,
+        journal_ref=row.journal_ref,
+        citations=row.citations,
+        references=row.references_count,
+        fields=tuple(row.fields or ()),
     )
-    stored = StoredPaper(
-        row.paper_id, row.external_id, row.content_hash, record.categories, row.listed_at, row.created_at
+    return Draft(
+        row.external_id,
+        row.id_from_title,
+        row.is_demo,
+        record,
+        row.title_key,
+        row.content_hash,
+        stored_paper(row),
+        row.provenance or {},
+        row.deleted_at is not None,
     )
-    return Draft(row.external_id, row.id_from_title, row.is_demo, record, row.title_key, row.content_hash, stored)
 
 
 def _content_of(draft: Draft) -> dict[str, Any]:
@@ -113,3 +147,21 @@ def _content_of(draft: Draft) -> dict[str, Any]:
         "source": record.source,
         "is_demo": draft.is_demo,
     }
+
+
+def _later_content_of(draft: Draft) -> dict[str, Any]:
+    """Return what later versions of the service added: only what is there, so that fingerprints of old rows hold."""
+    record = draft.record
+    content = {
+        "version": record.version,
+        "revised_at": record.revised_at,
+        "is_withdrawn": record.is_withdrawn or None,
+        "is_deleted": draft.is_deleted or None,
+        "doi": record.doi,
+        "journal_ref": record.journal_ref,
+        "citations": record.citations,
+        "references": record.references,
+        "fields": list(record.fields) or None,
+        "provenance": dict(sorted(draft.givers.items())) or None,
+    }
+    return {name: value for name, value in content.items() if value is not None}

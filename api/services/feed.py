@@ -33,7 +33,7 @@ from api.services.tastes import Taste, load_tastes
 from api.services.trending import Board, read_board
 from api.settings import read_settings
 from api.store.feed_codec import Entry, FeedList, Reason, ReasonKind, Source, list_of
-from api.store.paper_changes import missing_paper_ids
+from api.store.paper_changes import unlisted_paper_ids
 from api.store.papers import categories_of, latest_paper_ids
 from recommender.dataset import Profile
 from recommender.domain import Ask, Ids, RankedList
@@ -143,9 +143,9 @@ def _rank(
 def _still_there(
     session: Session, lists: Sequence[RankedList], pools: Sequence[Ids]
 ) -> tuple[list[RankedList], list[Ids]]:
-    """The same without papers that were removed since the model learned of them."""
+    """The same without papers that were removed or withdrawn since the model learned of them."""
     named = np.unique(np.concatenate([*(papers.paper_ids for papers in lists), *pools]))
-    gone = np.array(sorted(missing_paper_ids(session, named.tolist())), dtype=np.int64)
+    gone = np.array(sorted(unlisted_paper_ids(session, named.tolist())), dtype=np.int64)
     return [drop(papers, gone) for papers in lists], [pool[~np.isin(pool, gone)] for pool in pools]
 
 

@@ -1,16 +1,19 @@
 """Whether requests can be served, and what an operator should know about each part."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from api import queue
+from api.schemas.sources import SourceOut
 from api.services.embedding import ENOUGH, Progress, read_problem, read_progress
+from api.services.search_health import read_search
+from api.services.source_reports import read_sources
 from api.settings import Settings
 from api.store import facts, servers
 from api.store.engine import Database
@@ -23,7 +26,7 @@ log = logging.getLogger(__name__)
 State = Literal["ok", "degraded", "failed"]
 SECONDS_A_DAY: Final = 86_400
 SECONDS_AN_HOUR: Final = 3_600
-QUEUES: Final = (queue.EVENTS_QUEUE, queue.TRAIN_QUEUE, queue.MAIL_QUEUE)
+QUEUES: Final = (queue.EVENTS_QUEUE, queue.TRAIN_QUEUE, queue.MAIL_QUEUE, queue.SOURCES_QUEUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,21 @@ def read_gauges(settings: Settings, db: Database, *, now: datetime) -> dict[str,
     return gauges
 
 
+def read_source_gauges(settings: Settings, db: Database, *, now: datetime) -> dict[str, dict[str, float]]:
+    """Return what a monitor wants to watch of each source; nothing while the database is away."""
+    try:
+        with db.read() as session:
+            reports = read_sources(session, settings, now=now)
+    except SQLAlchemyError:
+        return {}
+    return {
+        "source_age_seconds": {item.name: item.age_seconds for item in reports if item.age_seconds is not None},
+        "source_failures_in_row": {item.name: float(item.failures) for item in reports},
+        "source_changed_papers": {item.name: float(item.papers) for item in reports},
+        "source_overdue": {item.name: float(item.is_overdue) for item in reports},
+    }
+
+
 def count_pending(settings: Settings) -> int | None:
     """Return how many readers wait for a list that includes what they did, None while the broker is away."""
     with closing(PendingReaders(settings.resolved_broker_url)) as pending:
@@ -118,15 +136,18 @@ def _stored(settings: Settings, db: Database, *, now: datetime) -> dict[str, Che
         demonstration = read_state(session, "demonstration") or {}
         encoder = settings.sentence_encoder
         problem = read_problem(session, encoder)
+        overdue = [source for source in read_sources(session, settings, now=now) if source.is_overdue]
     return {
         "migrations": Check("ok", "tables are of this version", is_needed=True),
         "model": check_model(settings, found, now=now),
         "encoder": check_encoder(encoder, problem),
+        "search": Check(*read_search(settings.search_dir)),
         "sources": check_sources(
             settings,
             found,
             is_meant_empty=bool(first_start.get("empty")),
             is_demonstration=bool(demonstration.get("loaded")),
+            overdue=overdue,
             now=now,
         ),
     }
@@ -163,9 +184,30 @@ def check_vectors(encoder: str, progress: Progress) -> Check:
 
 
 def check_sources(
+    settings: Settings,
+    found: facts.Facts,
+    *,
+    is_meant_empty: bool,
+    is_demonstration: bool,
+    now: datetime,
+    overdue: Sequence[SourceOut] = (),
+) -> Check:
+    """Say whether there are papers to list, how old the newest is, and which sources have given none for a day."""
+    check = _papers(settings, found, is_meant_empty=is_meant_empty, is_demonstration=is_demonstration, now=now)
+    if not overdue:
+        return check
+    state: State = "failed" if check.state == "failed" else "degraded"
+    return replace(check, state=state, detail="; ".join((check.detail, *(_overdue(source, now) for source in overdue))))
+
+
+def _overdue(source: SourceOut, now: datetime) -> str:
+    since = "was never read" if source.success_at is None else f"was last read {_age(source.success_at, now)} ago"
+    return f"{source.name} {since} ({source.failure or 'nothing reads it: is its worker running?'})"
+
+
+def _papers(
     settings: Settings, found: facts.Facts, *, is_meant_empty: bool, is_demonstration: bool, now: datetime
 ) -> Check:
-    """Say whether there are papers to list and how old the newest is."""
     if not found.has_papers:
         if is_meant_empty:
             return Check("degraded", "no papers, as asked for with --empty: load some with `paperfeed ingest`")

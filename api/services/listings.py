@@ -14,8 +14,8 @@ from api.services.trending import Window, read_board
 from api.settings import read_settings
 from api.store.feed_codec import Entry, FeedList, Reason, ReasonKind, Source, list_of
 from api.store.feeds import FeedStore
-from api.store.paper_changes import existing_paper_ids
-from api.store.papers import Place, latest_paper_ids, paper_ids_of
+from api.store.paper_changes import unlisted_paper_ids
+from api.store.papers import Place, is_removed, latest_paper_ids, paper_ids_of
 
 MOST_LISTED: Final = 300  # papers of a trending or similar list: all its pages fit into a cursor
 
@@ -25,6 +25,8 @@ def find_paper(session: Session, external_id: str) -> int:
     found = paper_ids_of(session, [external_id])
     if external_id not in found:
         raise NotFound(f"there is no paper {external_id!r}", paper_id=external_id)
+    if is_removed(session, found[external_id]):
+        raise NotFound(f"the paper {external_id!r} was removed by its source", paper_id=external_id)
     return found[external_id]
 
 
@@ -50,12 +52,12 @@ def list_similar(session: Session, served: Served | None, paper_id: int, *, now:
     entries: list[Entry] = []
     if served is not None:
         [found] = served.model.similar(np.array([paper_id], dtype=np.int64), k=MOST_LISTED)
-        there = existing_paper_ids(session, found.paper_ids.tolist())
+        gone = unlisted_paper_ids(session, found.paper_ids.tolist())
         reason = Reason(ReasonKind.TASTE)
         entries = [
             Entry(similar_id, score, Source.PERSONAL, reason)
             for similar_id, score in zip(found.paper_ids.tolist(), found.scores.tolist(), strict=True)
-            if similar_id in there
+            if similar_id not in gone
         ]
     version = NO_VERSION if served is None else served.version
     return list_of(entries, user_id=NOBODY, version=version, seq=0, built_at=now)

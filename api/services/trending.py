@@ -1,9 +1,13 @@
 """What is trending: saves, votes, clicks and reads of all readers, and votes at the source, each fading with age.
 
-The score of a paper in a window is the sum over its events in it of `weight * 2^(-age / half-life)`, with the weights
-of `EVENT_WEIGHTS`, plus `log(1 + votes at its source) * 2^(-days since it was listed / half-life)`. An unsave or an
-unvote takes the weight back. The half-life is a setting for the week, a quarter of it for the day, four times it for
-the month.
+The score of a paper in a window is `here + source`:
+
+* `here` is the sum over its events in the window of `weight * readers * 2^(-age / half-life)`, with the weights of
+  `EVENT_WEIGHTS` and the readers who did it in the same hour; an unsave or an unvote takes its weight back. Never < 0.
+* `source` is `(log(1 + upvotes at its source) + STAR_WEIGHT * log(1 + stars of its code)) * 2^(-age / half-life)` of
+  the time since it was listed.
+
+The half-life is a setting for the week, a quarter of it for the day, four times it for the month.
 """
 
 import threading
@@ -41,6 +45,7 @@ EVENT_WEIGHTS: Final = {
     EventKind.UNVOTE: -2.0,
     EventKind.READ: 1.0,
 }
+STAR_WEIGHT: Final = 0.25  # of the logarithm of stars: code is starred for more reasons than this paper
 MOST_TRENDING: Final = 1000  # papers kept per window
 FRESH_DAYS: Final = 7
 MOST_FRESH: Final = 1000
@@ -159,9 +164,11 @@ def _rank(
     by_readers = weights[touches.kinds] * touches.readers
     at = now.timestamp()
     scores = _fade(touches.at, now=at, days=days, half_life_days=half_life_days) * by_readers
-    voted = _fade(votes.at, now=at, days=days, half_life_days=half_life_days) * np.log1p(votes.upvotes)
+    liked = np.log1p(votes.upvotes) + STAR_WEIGHT * np.log1p(votes.stars)
+    voted = _fade(votes.at, now=at, days=days, half_life_days=half_life_days) * liked
     ids, place = np.unique(np.concatenate([touches.paper_ids, votes.paper_ids]), return_inverse=True)
-    totals = np.bincount(place, weights=np.concatenate([scores, voted]), minlength=len(ids))
+    here = np.bincount(place[: len(scores)], weights=scores, minlength=len(ids))
+    totals = np.maximum(here, 0.0) + np.bincount(place[len(scores) :], weights=voted, minlength=len(ids))
     order = np.lexsort((-ids, -totals))[:MOST_TRENDING]
     return [(int(ids[row]), float(totals[row])) for row in order if totals[row] > 0]
 

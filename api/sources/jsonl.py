@@ -1,11 +1,13 @@
 """Papers as plain JSON objects, one a line: the format for everything that has no format of its own."""
 
 from api.sources.records import (
+    BadRecord,
     Json,
     PaperRecord,
     authors_of,
     categories_of,
     count_of,
+    doi_of,
     id_of,
     name_or_none,
     organization_of,
@@ -41,6 +43,14 @@ def record_of(line: Json) -> PaperRecord:
         github_stars=count_of(line.get("github_stars"), name="github_stars"),
         thumbnail=text_or_none(line.get("thumbnail"), name="thumbnail"),
         ai_summary=text_or_none(line.get("ai_summary"), name="ai_summary"),
+        version=count_of(line.get("version"), name="version"),
+        revised_at=time_of(line.get("revised_at"), name="revised_at"),
+        is_withdrawn=_claim(line.get("withdrawn"), name="withdrawn"),
+        doi=doi_of(line.get("doi")),
+        journal_ref=text_or_none(line.get("journal_ref"), name="journal_ref"),
+        citations=count_of(line.get("citations"), name="citations"),
+        references=count_of(line.get("references"), name="references"),
+        fields=words_of(line.get("fields"), name="fields", separator=","),
     )
 
 
@@ -49,3 +59,9 @@ def _first(line: Json, *names: str) -> object:
         if line.get(name) not in (None, ""):
             return line[name]
     return None
+
+
+def _claim(value: object, *, name: str) -> bool | None:
+    if value is not None and not isinstance(value, bool):
+        raise BadRecord(f"{name} is neither true nor false")
+    return value

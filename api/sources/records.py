@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeAlias
@@ -16,10 +16,12 @@ LONGEST_NAME: Final = 200  # characters, as wide as the column
 LARGEST_COUNT: Final = 2**31 - 1  # a 32-bit column
 EARLIEST_YEAR: Final = 1000
 LATEST_YEAR: Final = 9000
+ARXIV_DOI: Final = "10.48550/arxiv."
 
 Json: TypeAlias = dict[str, object]
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_DOI_PREFIX: Final = re.compile(r"^(?:https?://)?(?:dx\.)?(?:doi\.org/|doi:)")
 _YEAR_OR_MONTH: Final = re.compile(r"(\d{4})(?:-(\d{2}))?")
 
 
@@ -58,6 +60,22 @@ class PaperRecord:
     github_stars: int | None = None
     thumbnail: str | None = None
     ai_summary: str | None = None
+    version: int | None = None  # of the text, such as 2 for arXiv's v2
+    revised_at: datetime | None = None  # that version
+    is_withdrawn: bool | None = None
+    doi: str | None = None  # of the published paper
+    journal_ref: str | None = None
+    citations: int | None = None
+    references: int | None = None  # how many works it cites
+    fields: tuple[str, ...] = ()  # of study
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A source says that a paper is no longer there."""
+
+    external_id: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +87,6 @@ class RejectedLine:
     text: str
 
 
-_FIELDS: Final = tuple(field.name for field in fields(PaperRecord))
-
-
-def merged(old: PaperRecord, new: PaperRecord) -> PaperRecord:
-    """Return `old` with everything that `new` knows; what `new` lacks stays, and so do the id and the source."""
-    values: dict[str, object] = {}
-    for name in _FIELDS:
-        value = getattr(new, name)
-        values[name] = getattr(old, name) if value is None or value in ("", ()) else value
-    values["external_id"], values["source"] = old.external_id, old.source
-    return PaperRecord(**values)  # type: ignore[arg-type]  # each value comes from the same field of a record
-
-
 def line_of_text(value: object, *, name: str) -> str:
     """Return text as one line without control characters; None gives an empty one."""
     if value is None:
@@ -90,7 +95,8 @@ def line_of_text(value: object, *, name: str) -> str:
         raise BadRecord(f"{name} is not text")
     if value.isprintable() and "  " not in value:  # most texts: then a space is the only blank there can be
         return value.strip(" ")
-    return " ".join(_CONTROL.sub(" ", value).split())
+    line = " ".join(value.split())
+    return line if line.isprintable() else " ".join(_CONTROL.sub(" ", value).split())
 
 
 def title_of(value: object) -> str:
@@ -123,6 +129,14 @@ def id_of(value: object) -> str | None:
         return normalised_id(value)
     except ValueError as error:
         raise BadRecord(str(error)) from error
+
+
+def doi_of(value: object) -> str | None:
+    """Return the first DOI of a text in lower case, None where there is none or only arXiv's own, which is an id."""
+    words = line_of_text(value, name="doi").lower().split()
+    doi = _DOI_PREFIX.sub("", words[0]) if words else ""
+    is_own = doi.startswith(ARXIV_DOI)
+    return doi if doi.startswith("10.") and not is_own and len(doi) <= LONGEST_NAME else None
 
 
 def count_of(value: object, *, name: str) -> int | None:

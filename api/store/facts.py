@@ -6,6 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from api.store.papers import has_papers
 from api.store.tables import ModelVersion, Paper, Serving, TrainingRun, User
 
 
@@ -23,18 +24,23 @@ class Facts:
 
 def read_facts(session: Session) -> Facts:
     """Return the facts; every query is answered from an index."""
-    # Two queries: SQLite answers only a lone max() from an index.
-    published = session.scalar(sa.select(sa.func.max(Paper.published_at)))
-    daily = session.scalar(sa.select(sa.func.max(Paper.daily_at)))
     served = session.execute(
         sa.select(Serving.version, ModelVersion.created_at).join(ModelVersion, ModelVersion.version == Serving.version)
     ).one_or_none()
     stale = session.scalar(sa.select(sa.func.count()).select_from(User).where(User.list_seq < User.last_seq))
     return Facts(
-        has_papers=session.scalar(sa.select(Paper.paper_id).limit(1)) is not None,
-        newest_paper_at=max((time for time in (published, daily) if time is not None), default=None),
+        has_papers=has_papers(session),
+        newest_paper_at=newest_paper_at(session),
         serving_version=served.version if served else None,
         model_created_at=served.created_at if served else None,
         stale_lists=stale or 0,
         run_state=session.scalar(sa.select(TrainingRun.state).where(TrainingRun.active == 1)),
     )
+
+
+def newest_paper_at(session: Session) -> datetime | None:
+    """Return the day of the newest paper, None where none has a day."""
+    # Two queries: SQLite answers only a lone max() from an index.
+    published = session.scalar(sa.select(sa.func.max(Paper.published_at)))
+    daily = session.scalar(sa.select(sa.func.max(Paper.daily_at)))
+    return max((time for time in (published, daily) if time is not None), default=None)

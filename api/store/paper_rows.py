@@ -8,12 +8,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from api.store.paper_inserts import insert_categories, insert_papers
 from api.store.tables import Paper, PaperCategory
-from api.store.upsert import insert_into
 
 # Writers of papers read, merge and write: on PostgreSQL one at a time, as SQLite has it anyway.
 PAPERS_LOCK: Final = 0x7066_7061  # any number that nobody else uses for an advisory lock
-_KEPT: Final = frozenset({"paper_id", "external_id", "created_at"})  # what a later write never changes
+_KEPT: Final = frozenset({"paper_id", "created_at"})  # what a later write never changes
 _COLUMNS: Final = [column for column in Paper.__table__.columns if column.name != "updated_at"]
 _REPLACED: Final = [column.name for column in Paper.__table__.columns if column.name not in _KEPT]
 
@@ -28,6 +28,8 @@ class StoredPaper:
     categories: tuple[str, ...]
     listed_at: datetime
     created_at: datetime
+    withdrawn_at: datetime | None
+    deleted_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,20 @@ class PaperRow:
     stored: StoredPaper | None
 
 
+def stored_paper(row: sa.Row[Any]) -> StoredPaper:
+    """Return what a row of `load_rows` says of a stored paper."""
+    return StoredPaper(
+        row.paper_id,
+        row.external_id,
+        row.content_hash,
+        tuple(row.categories),
+        row.listed_at,
+        row.created_at,
+        row.withdrawn_at,
+        row.deleted_at,
+    )
+
+
 def lock_papers(session: Session) -> None:
     """Let no other transaction write papers until this one ends."""
     if session.get_bind().dialect.name == "postgresql":
@@ -45,10 +61,17 @@ def lock_papers(session: Session) -> None:
 
 
 def load_rows(
-    session: Session, *, external_ids: Collection[str], title_keys: Collection[str], is_demo: bool
+    session: Session,
+    *,
+    external_ids: Collection[str],
+    title_keys: Collection[str],
+    dois: Collection[str],
+    is_demo: bool,
 ) -> list[sa.Row[Any]]:
-    """Return the papers with these ids and the first paper of each of these titles, in the order of `paper_id`."""
+    """Return the papers with these ids or DOIs and the first paper of each of these titles, by `paper_id`."""
     conditions: list[sa.ColumnElement[bool]] = [Paper.external_id.in_(external_ids)]
+    if dois:
+        conditions.append(Paper.doi.in_(dois))
     if title_keys:
         titles = sa.select(sa.func.min(Paper.paper_id)).where(Paper.title_key.in_(title_keys))
         conditions.append(Paper.paper_id.in_(titles.where(Paper.is_demo.is_(is_demo)).group_by(Paper.title_key)))
@@ -60,50 +83,49 @@ def load_rows(
 
 def write_rows(session: Session, rows: Sequence[PaperRow]) -> None:
     """Insert or replace these rows and those of their categories."""
-    if not rows:
-        return
-    _take_real_ids(session, rows)
-    statement = insert_into(session, Paper)
-    statement = statement.on_conflict_do_update(
-        index_elements=["external_id"], set_={name: statement.excluded[name] for name in _REPLACED}
-    )
-    values = [row.values for row in rows]
-    written = session.connection().execute(statement.returning(Paper.external_id, Paper.paper_id), values)
-    _write_categories(session, rows, paper_ids={row.external_id: row.paper_id for row in written})
+    new = [row for row in rows if row.stored is None]
+    changed = [(row, row.stored) for row in rows if row.stored is not None]
+    placed: list[tuple[PaperRow, int]] = []
+    if changed:
+        _replace(session, changed)
+        _forget_categories(session, changed)
+        placed += [(row, stored.paper_id) for row, stored in changed if _place_of(stored) != _new_place_of(row)]
+    if new:
+        placed += zip(new, insert_papers(session, [row.values for row in new]), strict=True)
+    _write_categories(session, placed)
 
 
-def _take_real_ids(session: Session, rows: Sequence[PaperRow]) -> None:
-    renamed = [
-        {"row": row.stored.paper_id, "name": row.values["external_id"]}
-        for row in rows
-        if row.stored is not None and row.stored.external_id != row.values["external_id"]
+def _replace(session: Session, rows: Sequence[tuple[PaperRow, StoredPaper]]) -> None:
+    change = sa.update(Paper).where(Paper.paper_id == sa.bindparam("row"))
+    change = change.values({name: sa.bindparam(f"new_{name}") for name in _REPLACED})
+    values = [
+        {"row": stored.paper_id, **{f"new_{name}": row.values[name] for name in _REPLACED}} for row, stored in rows
     ]
-    if renamed:
-        change = sa.update(Paper).where(Paper.paper_id == sa.bindparam("row"))
-        session.connection().execute(change.values(external_id=sa.bindparam("name")), renamed)
+    session.connection().execute(change, values)
 
 
-def _write_categories(session: Session, rows: Sequence[PaperRow], *, paper_ids: dict[str, int]) -> None:
-    moved = [row for row in rows if row.stored is None or _place_of(row.stored) != _new_place_of(row)]
-    emptied = [row.stored.paper_id for row in moved if row.stored is not None and row.stored.categories]
+def _forget_categories(session: Session, rows: Sequence[tuple[PaperRow, StoredPaper]]) -> None:
+    emptied = [
+        stored.paper_id for row, stored in rows if _place_of(stored)[0] and _place_of(stored) != _new_place_of(row)
+    ]
     if emptied:
         session.execute(sa.delete(PaperCategory).where(PaperCategory.paper_id.in_(emptied)))
+
+
+def _write_categories(session: Session, rows: Sequence[tuple[PaperRow, int]]) -> None:
     filled = [
-        {
-            "category": category,
-            "paper_id": paper_ids[row.values["external_id"]],
-            "listed_at": row.values["listed_at"],
-        }
-        for row in moved
-        for category in row.values["categories"]
+        {"category": category, "paper_id": paper_id, "listed_at": row.values["listed_at"]}
+        for row, paper_id in rows
+        for category in _new_place_of(row)[0]
     ]
-    if filled:
-        session.connection().execute(sa.insert(PaperCategory), filled)
+    insert_categories(session, filled)
 
 
 def _place_of(stored: StoredPaper) -> tuple[list[str], datetime]:
-    return list(stored.categories), stored.listed_at
+    is_listed = stored.withdrawn_at is None and stored.deleted_at is None
+    return list(stored.categories) if is_listed else [], stored.listed_at
 
 
 def _new_place_of(row: PaperRow) -> tuple[list[str], datetime]:
-    return row.values["categories"], row.values["listed_at"]
+    is_listed = row.values["withdrawn_at"] is None and row.values["deleted_at"] is None
+    return row.values["categories"] if is_listed else [], row.values["listed_at"]

@@ -9,11 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from api.ids import TITLE_ID_PREFIX
-from api.store.tables import Paper, PaperCategory
+from api.store.tables import IS_LISTED, Paper, PaperCategory
 from recommender.domain import PaperTexts
 
 IDS_PER_QUERY: Final = 5_000  # well under SQLite's 32,766 parameters
 ROWS_PER_FETCH: Final = 2_000
+DOI_START: Final = "10."
 
 Part = TypeVar("Part", int, str)
 
@@ -23,7 +24,8 @@ Place: TypeAlias = tuple[int, datetime]  # (paper_id, listed_at): a paper's plac
 def paper_ids_of(session: Session, external_ids: Collection[str]) -> dict[str, int]:
     """Return the internal ids of those external ids that exist; the caller has normalised them.
 
-    An id that was made from a title is found also after its paper took a real id.
+    An id that was made from a title, or a DOI, is found also after its paper took another id. Papers that their source
+    removed are found, too: events refer to them.
     """
     found: dict[str, int] = {}
     for part in _parts(list(dict.fromkeys(external_ids))):
@@ -35,17 +37,31 @@ def paper_ids_of(session: Session, external_ids: Collection[str]) -> dict[str, i
         found.update(
             (TITLE_ID_PREFIX + key, paper_id) for key, paper_id in session.execute(query.group_by(Paper.title_key))
         )
+    found.update(_by_doi(session, [name for name in external_ids if name.startswith(DOI_START) and name not in found]))
     return found
+
+
+def _by_doi(session: Session, names: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for part in _parts([name.lower() for name in names]):
+        query = sa.select(Paper.doi, sa.func.min(Paper.paper_id)).where(Paper.doi.in_(part)).group_by(Paper.doi)
+        found.update((doi, paper_id) for doi, paper_id in session.execute(query) if doi is not None)
+    return {name: found[name.lower()] for name in names if name.lower() in found}
 
 
 def load_papers(session: Session, paper_ids: Collection[int]) -> dict[int, Paper]:
-    """Return the papers that exist among `paper_ids`, by id."""
+    """Return the papers that exist among `paper_ids`, by id; what its source removed does not."""
     found: dict[int, Paper] = {}
     for part in _parts(list(paper_ids)):
-        found.update(
-            (paper.paper_id, paper) for paper in session.scalars(sa.select(Paper).where(Paper.paper_id.in_(part)))
-        )
+        query = sa.select(Paper).where(Paper.paper_id.in_(part), Paper.deleted_at.is_(None))
+        found.update((paper.paper_id, paper) for paper in session.scalars(query))
     return found
+
+
+def is_removed(session: Session, paper_id: int) -> bool:
+    """True for a paper that its source removed."""
+    query = sa.select(Paper.paper_id).where(Paper.paper_id == paper_id, Paper.deleted_at.is_not(None))
+    return session.scalar(query) is not None
 
 
 def latest_paper_ids(
@@ -56,13 +72,13 @@ def latest_paper_ids(
     before: Place | None = None,
     limit: int,
 ) -> list[Place]:
-    """Return the newest papers with their `listed_at`, newest first, of these categories if any.
+    """Return the newest listed papers with their `listed_at`, newest first, of these categories if any.
 
     The order is (listed_at, paper_id): the day of the daily list, else of publication, else of arrival. `before` is the
     last place of the page before.
     """
     if not categories:
-        return _newest(session, Paper.listed_at, Paper.paper_id, since=since, before=before, limit=limit)
+        return _newest(session, Paper.listed_at, Paper.paper_id, IS_LISTED, since=since, before=before, limit=limit)
     places: set[Place] = set()
     for (
         category
@@ -74,9 +90,9 @@ def latest_paper_ids(
 
 
 def load_texts(session: Session, *, after_paper_id: int = 0) -> PaperTexts:
-    """Return the texts of all papers with a higher id, in the order of ids; paper_ids (papers,) int64."""
+    """Return the texts of all listed papers with a higher id, in the order of ids; paper_ids (papers,) int64."""
     query = sa.select(Paper.paper_id, Paper.title, Paper.summary, Paper.keywords, Paper.published_at)
-    query = query.where(Paper.paper_id > after_paper_id).order_by(Paper.paper_id)
+    query = query.where(Paper.paper_id > after_paper_id, IS_LISTED).order_by(Paper.paper_id)
     paper_ids: list[int] = []
     titles: list[str] = []
     summaries: list[str] = []
@@ -108,7 +124,7 @@ def count_papers(session: Session) -> int:
 
 def has_papers(session: Session) -> bool:
     """True if at least one paper can be listed."""
-    return session.scalar(sa.select(Paper.paper_id).limit(1)) is not None
+    return session.scalar(sa.select(Paper.paper_id).where(IS_LISTED).limit(1)) is not None
 
 
 def newest_paper_id(session: Session) -> int:
@@ -116,16 +132,21 @@ def newest_paper_id(session: Session) -> int:
     return session.scalar(sa.select(sa.func.max(Paper.paper_id))) or 0
 
 
+def read_created_at(session: Session, paper_id: int) -> datetime | None:
+    """Return when a paper came, None for one that is gone."""
+    return session.scalar(sa.select(Paper.created_at).where(Paper.paper_id == paper_id))
+
+
 def newest_listed_at(session: Session) -> datetime | None:
     """Return the day of the newest paper: what the age of the sources is measured by."""
-    return session.scalar(sa.select(sa.func.max(Paper.listed_at)))
+    return session.scalar(sa.select(sa.func.max(Paper.listed_at)).where(IS_LISTED))
 
 
 def _newest(
     session: Session,
     at: InstrumentedAttribute[datetime],
     paper_id: InstrumentedAttribute[int],
-    *conditions: sa.ColumnElement[bool],
+    *conditions: sa.ColumnElement[bool] | sa.TextClause,
     since: datetime | None,
     before: Place | None,
     limit: int,

@@ -1,10 +1,11 @@
 """Readers whose list waits to be rebuilt: one bounded sorted set on the broker, the active ones first.
 
-It is speed and nothing else: what is lost here, or does not fit, is found by the sweep from SQL.
+It is speed and nothing else: what is lost here, or does not fit, is found by the sweep from SQL. Beside it wait readers
+who did nothing themselves, but for whom there are new papers: they are taken when nobody else waits.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -29,6 +30,8 @@ ANSWER_SECONDS: Final = 2.0
 # the year 2286: all active ones come first, and of each kind the one that has waited longest.
 NOT_ACTIVE: Final = 10_000_000_000_000
 MILLISECONDS: Final = 1000.0
+
+NEWS_STEP: Final = 0.001  # seconds between readers of one round, which keeps their order
 
 # Two changes of one reader are one: the earlier time counts, and one of them being active.
 ADD: Final = f"""
@@ -101,6 +104,38 @@ class PendingReaders:
 
         return self._call("take", call, default={}) if most > 0 else {}
 
+    def add_news(self, user_ids: Sequence[int], *, since: float) -> bool:
+        """Let these readers wait for a list with the papers that are there since, the first of them first."""
+
+        def call() -> bool:
+            waiting = {str(user_id): since + NEWS_STEP * at for at, user_id in enumerate(user_ids)}
+            self._client.zadd(news_key(), waiting, nx=True)
+            return True
+
+        return self._call("add_news", call, default=False) if user_ids else True
+
+    def take_news(self, most: int) -> dict[int, float]:
+        """Take the first readers for whom there are new papers, each with the time since when."""
+
+        def call() -> dict[int, float]:
+            found: Any = self._client.zpopmin(news_key(), most)
+            return {int(member): float(since) for member, since in found}
+
+        return self._call("take_news", call, default={})
+
+    def read_told(self) -> str | None:
+        """Return what was told last time: "" if nothing; None while the broker is away or that round goes on."""
+
+        def call() -> str | None:
+            told: Any = self._client.get(told_key())
+            return None if self._client.zcard(news_key()) else (told or b"").decode()
+
+        return self._call("read_told", call, default=None)
+
+    def write_told(self, told: str) -> bool:
+        """Note which papers a round is about."""
+        return self._call("write_told", lambda: bool(self._client.set(told_key(), told)), default=False)
+
     def count(self) -> int | None:
         """Return how many readers wait, None while the broker is away."""
         return self._call("count", lambda: int(self._client.zcard(pending_key())), default=None)
@@ -123,6 +158,14 @@ class PendingReaders:
 
 def pending_key() -> str:
     return "pending"
+
+
+def news_key() -> str:
+    return "pending:news"
+
+
+def told_key() -> str:
+    return "pending:told"
 
 
 def _score(change: Change) -> int:

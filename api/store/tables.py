@@ -1,129 +1,38 @@
 """All tables: SQL is the truth, everything else is rebuilt from here."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Final
+from datetime import datetime
+from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine.default import DefaultExecutionContext
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.orm import Mapped, mapped_column
 
-from api.sentences import LONGEST_NAME, TEXT_HASH_LENGTH, sentence_text, text_hash
+from api.store.tables_base import EPOCH, LONGEST_EXTERNAL_ID, ONE_MICROSECOND, Base, BigId, UtcTime
+from api.store.tables_papers import IS_LISTED, IS_UNLISTED, Paper, PaperCategory, PaperVector
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-ONE_MICROSECOND: Final = timedelta(microseconds=1)
-LONGEST_EXTERNAL_ID: Final = 200  # characters of a paper's or reader's id
-
-# SQLite numbers rows itself only for INTEGER primary keys.
-BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """An aware UTC time, stored as integer microseconds since 1970: exact, sortable, read by numpy without parsing."""
-
-    impl = sa.BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
-        return None if value is None else (value - EPOCH) // ONE_MICROSECOND
-
-    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        return None if value is None else EPOCH + timedelta(microseconds=value)
-
-
-class Base(DeclarativeBase):
-    """Declarative base with names for every constraint, so that migrations can refer to them."""
-
-    metadata = sa.MetaData(
-        naming_convention={
-            "ix": "ix_%(column_0_N_label)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map: ClassVar = {datetime: UtcTime(), dict[str, Any]: sa.JSON(), list[Any]: sa.JSON()}
-
-
-def _listed_at(context: DefaultExecutionContext) -> datetime:
-    row = context.get_current_parameters()  # type: ignore[no-untyped-call]  # SQLAlchemy gives it no types
-    known: datetime = row.get("daily_at") or row.get("published_at") or row["created_at"]
-    return known
-
-
-def _text_hash(context: DefaultExecutionContext) -> str:
-    row = context.get_current_parameters()  # type: ignore[no-untyped-call]  # SQLAlchemy gives it no types
-    return text_hash(sentence_text(row["title"], row.get("summary") or ""))
-
-
-class Paper(Base):
-    """A paper; `external_id` is its arXiv id without version, or any other string id."""
-
-    __tablename__ = "papers"
-    __table_args__ = (
-        sa.Index("ix_papers_published", "published_at", "paper_id"),
-        sa.Index("ix_papers_daily", "daily_at", "paper_id"),
-        sa.Index("ix_papers_listed", "listed_at", "paper_id"),
-        # A number is never given twice, also after papers were removed: models and prepared lists refer to it.
-        {"sqlite_autoincrement": True},
-    )
-
-    paper_id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    external_id: Mapped[str] = mapped_column(sa.String(LONGEST_EXTERNAL_ID), unique=True)
-    title: Mapped[str] = mapped_column(sa.Text())
-    title_key: Mapped[str] = mapped_column(sa.String(64), index=True)  # hash of the normalised title
-    id_from_title: Mapped[bool] = mapped_column(default=False)  # the source gave no id; a real one may replace it
-    summary: Mapped[str] = mapped_column(sa.Text(), default="")
-    authors: Mapped[list[Any]] = mapped_column(default=list)  # names in order
-    num_authors: Mapped[int | None]  # where only the count is known
-    categories: Mapped[list[Any]] = mapped_column(default=list)  # primary first
-    keywords: Mapped[list[Any]] = mapped_column(default=list)
-    organization: Mapped[dict[str, Any] | None]  # {"name", "fullname"}
-    published_at: Mapped[datetime | None]  # first version
-    daily_at: Mapped[datetime | None]  # when it entered a daily list
-    submitted_by: Mapped[str | None] = mapped_column(sa.String(200))
-    upvotes: Mapped[int] = mapped_column(default=0)  # the source's count
-    num_comments: Mapped[int] = mapped_column(default=0)
-    project_page: Mapped[str | None] = mapped_column(sa.Text())
-    github_repo: Mapped[str | None] = mapped_column(sa.Text())
-    github_stars: Mapped[int | None]
-    thumbnail: Mapped[str | None] = mapped_column(sa.Text())
-    ai_summary: Mapped[str | None] = mapped_column(sa.Text())
-    source: Mapped[str] = mapped_column(sa.String(40))
-    is_demo: Mapped[bool] = mapped_column(default=False)
-    content_hash: Mapped[str] = mapped_column(sa.String(64))  # of all fields above: unchanged rows are not written
-    # Of title and summary; None for papers of older versions until vectors are made.
-    text_hash: Mapped[str | None] = mapped_column(sa.String(TEXT_HASH_LENGTH), default=_text_hash)
-    # Place in "latest": daily_at, else published_at, else created_at; never in the future.
-    listed_at: Mapped[datetime] = mapped_column(default=_listed_at)
-    created_at: Mapped[datetime]
-    updated_at: Mapped[datetime] = mapped_column(index=True)
-
-
-class PaperCategory(Base):
-    """One category of one paper, for lists by category; repeats `listed_at` so that one index answers them."""
-
-    __tablename__ = "paper_categories"
-    __table_args__ = (
-        sa.Index("ix_paper_categories_paper", "paper_id"),
-        sa.Index("ix_paper_categories_listed", "category", "listed_at", "paper_id"),
-    )
-
-    category: Mapped[str] = mapped_column(sa.String(60), primary_key=True)
-    paper_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("papers.paper_id", ondelete="CASCADE"), primary_key=True)
-    listed_at: Mapped[datetime]
-
-
-class PaperVector(Base):
-    """What a sentence encoder made of a text: once per text and encoder, whatever papers have that text."""
-
-    __tablename__ = "paper_vectors"
-
-    encoder: Mapped[str] = mapped_column(sa.String(LONGEST_NAME), primary_key=True)
-    text_hash: Mapped[str] = mapped_column(sa.String(TEXT_HASH_LENGTH), primary_key=True)
-    dim: Mapped[int]
-    vector: Mapped[bytes] = mapped_column(sa.LargeBinary())  # dim little-endian float16, of length 1 or all zero
+__all__ = [
+    "EPOCH",
+    "IS_ACT",
+    "IS_LISTED",
+    "IS_UNLISTED",
+    "IS_VOTE",
+    "LONGEST_EXTERNAL_ID",
+    "ONE_MICROSECOND",
+    "Base",
+    "BigId",
+    "Event",
+    "LibraryItem",
+    "ModelVersion",
+    "Paper",
+    "PaperCategory",
+    "PaperVector",
+    "ServiceState",
+    "Serving",
+    "Token",
+    "TrainingRun",
+    "User",
+    "UtcTime",
+    "WarmChunk",
+]
 
 
 class User(Base):
@@ -170,6 +79,8 @@ class Token(Base):
 
 IS_ACT: Final = sa.text("kind <> 0")  # what a reader did, without what they were only shown: lists are built from it
 
+IS_VOTE: Final = sa.text("kind IN (4, 5)")  # an upvote or one taken back
+
 
 class Event(Base):
     """One fact in the append-only log."""
@@ -180,6 +91,12 @@ class Event(Base):
         sa.Index("ix_events_user_time", "user_id", "occurred_at", "event_pk"),
         sa.Index("ix_events_received", "received_at"),
         sa.Index("ix_events_acts", "user_id", "event_pk", sqlite_where=IS_ACT, postgresql_where=IS_ACT),
+        sa.Index(
+            "ix_events_votes",
+            *("paper_id", "user_id", "occurred_at", "event_pk", "kind"),
+            sqlite_where=IS_VOTE,
+            postgresql_where=IS_VOTE,
+        ),
         {"sqlite_autoincrement": True},  # the newest number is a high-water mark
     )
 

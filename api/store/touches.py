@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from api.store.tables import Event, Paper
+from api.store.tables import IS_LISTED, IS_UNLISTED, Event, Paper
 
 BUCKET_SECONDS: Final = 3600  # events of one paper, kind and hour come as one row
 MICROSECONDS: Final = 1_000_000
@@ -30,20 +30,22 @@ class Touches:
 
 @dataclass(frozen=True, slots=True)
 class Votes:
-    """Votes that papers had at their source."""
+    """Votes that papers had at their source, and the stars of their code."""
 
     paper_ids: NDArray[np.int64]  # (papers,)
     at: NDArray[np.float64]  # (papers,) epoch seconds of the day they were listed
     upvotes: NDArray[np.float64]  # (papers,)
+    stars: NDArray[np.float64]  # (papers,)
 
 
 def load_touches(session: Session, *, since: datetime) -> Touches:
-    """Return what readers did since; events of unknown time are left out."""
+    """Return what readers did since to papers that are listed; events of unknown time are left out."""
+    unlisted = sa.select(Paper.paper_id).where(IS_UNLISTED)  # few, and an index of their own
     hour = (sa.type_coerce(Event.occurred_at, sa.BigInteger) // sa.literal(HOUR_US, sa.BigInteger)).label("hour")
     query = (
         sa.select(Event.paper_id, Event.kind, hour, sa.func.count(Event.user_id.distinct()))
         # An event is received after it happened, so the index on arrival bounds the scan.
-        .where(Event.received_at >= since, Event.occurred_at >= since)
+        .where(Event.received_at >= since, Event.occurred_at >= since, Event.paper_id.not_in(unlisted))
         .group_by(Event.paper_id, Event.kind, hour)
     )
     columns = _columns(session.execute(query), count=4)
@@ -52,20 +54,21 @@ def load_touches(session: Session, *, since: datetime) -> Touches:
 
 
 def load_votes(session: Session, *, since: datetime) -> Votes:
-    """Return the source's votes of papers listed since on a day that is known."""
+    """Return the source's votes and stars of papers listed since on a day that is known."""
+    stars = sa.func.coalesce(Paper.github_stars, 0)
     query = (
-        sa.select(Paper.paper_id, sa.type_coerce(Paper.listed_at, sa.BigInteger), Paper.upvotes)
-        .where(Paper.listed_at >= since, _has_day(), Paper.upvotes > 0)
+        sa.select(Paper.paper_id, sa.type_coerce(Paper.listed_at, sa.BigInteger), Paper.upvotes, stars)
+        .where(IS_LISTED, Paper.listed_at >= since, _has_day(), sa.or_(Paper.upvotes > 0, Paper.github_stars > 0))
         .order_by(Paper.listed_at.desc())
         .limit(MOST_VOTED)
     )
-    columns = _columns(session.execute(query), count=3)
-    return Votes(columns[0], columns[1] / MICROSECONDS, columns[2].astype(np.float64))
+    columns = _columns(session.execute(query), count=4)
+    return Votes(columns[0], columns[1] / MICROSECONDS, columns[2].astype(np.float64), columns[3].astype(np.float64))
 
 
 def load_recent_paper_ids(session: Session, *, since: datetime, limit: int) -> list[int]:
     """Return papers listed since on a day that is known, newest first."""
-    query = sa.select(Paper.paper_id).where(Paper.listed_at >= since, _has_day())
+    query = sa.select(Paper.paper_id).where(IS_LISTED, Paper.listed_at >= since, _has_day())
     return list(session.scalars(query.order_by(Paper.listed_at.desc(), Paper.paper_id.desc()).limit(limit)))
 
 

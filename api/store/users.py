@@ -40,6 +40,12 @@ def existing_users(session: Session, user_ids: Collection[int]) -> set[int]:
     return set(session.scalars(sa.select(User.user_id).where(User.user_id.in_(user_ids))))
 
 
+def latest_active_user_ids(session: Session, *, since: datetime, limit: int) -> list[int]:
+    """Return the readers who were active since, the latest first."""
+    query = sa.select(User.user_id).where(User.last_active_at >= since)
+    return list(session.scalars(query.order_by(User.last_active_at.desc(), User.user_id).limit(limit)))
+
+
 def ensure_users(
     session: Session, external_users: Collection[str], *, now: datetime, is_demo: bool = False
 ) -> tuple[dict[str, int], int]:

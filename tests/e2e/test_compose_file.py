@@ -38,7 +38,7 @@ def test_what_a_proxy_and_a_new_key_need_can_be_set() -> None:
 
 
 def test_every_service_sees_the_same_stores() -> None:
-    ours = [SERVICES[name] for name in ("migrate", "start", "api", "worker", "trainer", "beat")]
+    ours = [SERVICES[name] for name in ("migrate", "start", "api", "worker", "trainer", "fetcher", "beat")]
     assert len({tuple(sorted(service.environment.items())) for service in ours}) == 1
     settings = Settings.model_validate(
         {name.removeprefix("PAPERFEED_").lower(): value for name, value in ours[0].environment.items()}
@@ -49,7 +49,7 @@ def test_every_service_sees_the_same_stores() -> None:
 
 def test_workers_are_started_as_in_the_embedded_mode() -> None:
     embedded = {spec.role: tuple(spec.command) for spec in build_children(Settings(data_dir=Path("/d")), is_empty=True)}
-    for role in ("worker", "trainer"):
+    for role in ("worker", "trainer", "fetcher"):
         ours, theirs = SERVICES[role].command, embedded[role]
         assert ours[ours.index("-Q") + 1] == theirs[theirs.index("-Q") + 1]
         assert {"--without-mingle", "--without-gossip"} <= set(ours) & set(theirs)

@@ -20,7 +20,7 @@ from tests.faults.watching import Running, last_pid, marked, running, until
 from tests.shared import free_port
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(900)]
-ROLES = ("cache", "broker", "api", "worker", "trainer", "beat")
+ROLES = ("cache", "broker", "api", "worker", "trainer", "fetcher", "beat")
 READY_SECONDS = 60.0  # the promise; others wait longer, for slow machines
 START_SECONDS = 180.0
 BACK_SECONDS = 60.0  # no promise: three seconds on an idle machine, and others may have work
@@ -136,9 +136,9 @@ def test_a_killed_up_leaves_nothing_and_the_next_one_starts(tmp_path: Path) -> N
     several = {"PAPERFEED_API_PROCESSES": "2", "PAPERFEED_WORKER_PROCESSES": "2"}  # children of children
     with service(data, port, tmp_path / "log", "--empty", **several) as up:
         wait_ready(up, port)
-        # Four programs, two API processes and the one that tracks their resources, two workers and one trainer.
+        # Five programs, two API processes and the one that tracks their resources, two workers, trainer and fetcher.
         until(
-            lambda: all_roles_run(up) and len(marked(marker_of(data))) >= 10,
+            lambda: all_roles_run(up) and len(marked(marker_of(data))) >= 12,
             seconds=START_SECONDS,
             what="all processes",
         )

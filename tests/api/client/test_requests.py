@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 import sqlalchemy as sa
@@ -29,6 +29,7 @@ from api.store.engine import Database
 from api.store.tables import Event as Row
 from tests.api.client.conftest import QUICK
 from tests.api.client.proxy import Answer, Proxy
+from tests.e2e.processes import wait_until
 from tests.shared import free_port
 
 BUSY = b'{"type": "/problems/unavailable", "title": "Temporarily unavailable", "status": 503, "detail": "wait"}'
@@ -94,6 +95,22 @@ def test_papers_lists_and_interests_are_typed(client: Client, papers: list[str])
     assert "paperfeed_events" in client.read_metrics()
 
 
+def test_a_search_is_typed_and_goes_on_page_by_page(client: Client, papers: list[str]) -> None:
+    wait_until(lambda: client.search("title").total == len(papers), seconds=60, what="the index")
+    page = client.search("title", limit=2, counts=True)
+    assert all("title" in item.paper.title.lower() for item in page.items)
+    assert all("<mark>" in item.highlights.title for item in page.items)
+    assert page.total == len(papers)
+    following = client.search("title", limit=100, cursor=page.next, counts=True)
+    assert {item.paper.paper_id for item in (*page.items, *following.items)} == set(papers)
+    assert following.counts is None
+    only = client.search(first_day=date(2026, 5, 2), categories=["cs.CV"], organizations=["a, b"], with_code=True)
+    assert (only.items, only.total, only.next) == ((), 0, None)
+    assert client.search(papers[0], personal=True, sort="newest", prefix=True).items[0].paper.paper_id == papers[0]
+    with pytest.raises(InvalidRequest):
+        client.search("x" * 1001)
+
+
 def test_a_reader_whose_name_is_any_text_is_told_from_others(client: Client, papers: list[str]) -> None:
     client.acting_for("Zoë 雪").send_events([Event("save", papers[1])])
     assert client.read_library().items == ()
@@ -109,6 +126,10 @@ def test_administrators_have_methods_of_their_own(client: Client, token: str) ->
     assert client.admin.list_training_runs().items[0].run_id == run.run_id
     assert client.admin.cancel_training_run(run.run_id).state == client.admin.read_training_run(run.run_id).state
     assert client.admin.list_models().items == ()
+    assert client.admin.pause_source("arxiv").state == "paused"
+    assert client.admin.run_source("arxiv").due_at is None
+    assert client.admin.resume_source("arxiv").state == client.admin.read_source("arxiv").state
+    assert "arxiv" in {each.name for each in client.admin.list_sources().items}
     with pytest.raises(NotFound):
         client.admin.read_model("nothing")
     with pytest.raises(ProblemAnswer):

@@ -114,6 +114,8 @@ def statements(runtime: Runtime) -> Iterator[list[str]]:
         found.append(statement)
 
     runtime.serving.stop()  # its polls are SQL of another thread
+    runtime.freshness.stop()
+    runtime.search.stop()
     sa.event.listen(runtime.db.engine, "before_cursor_execute", note)
     yield found
     sa.event.remove(runtime.db.engine, "before_cursor_execute", note)

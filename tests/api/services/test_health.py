@@ -5,7 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from api.runtime.search_rebuild import rebuild
+from api.services import sources
 from api.services.health import check_model, check_sources, read_gauges, read_health
 from api.settings import Settings
 from api.store.engine import Database
@@ -13,6 +16,7 @@ from api.store.facts import Facts
 from api.store.migrate import upgrade
 from api.store.pending import Change, PendingReaders
 from api.store.tables import ModelVersion, Paper, ServiceState, Serving, User
+from api.store.tables_sources import Source
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 NOWHERE = "unix:///nonexistent/redis.sock"
@@ -64,9 +68,16 @@ def states(settings: Settings, db: Database) -> dict[str, str]:
 
 def test_a_fresh_model_and_fresh_papers_are_ok(settings: Settings, db: Database) -> None:
     fill(db, daily_at=NOW - timedelta(hours=5), model_at=NOW - timedelta(hours=1))
+    rebuild(db, settings.search_dir, lambda _done, _total: None)
     health = read_health(settings, db, now=NOW)
     assert health.status == "ok", health.checks
-    assert set(health.checks) == {"database", "cache", "broker", "migrations", "model", "encoder", "sources"}
+    assert set(health.checks) == {"database", "cache", "broker", "migrations", "model", "encoder", "search", "sources"}
+
+
+def test_without_a_search_index_requests_are_served_degraded(settings: Settings, db: Database) -> None:
+    fill(db, daily_at=NOW, model_at=NOW)
+    health = read_health(settings, db, now=NOW)
+    assert (health.status, health.can_serve, health.checks["search"].state) == ("degraded", True, "degraded")
 
 
 def test_without_a_model_requests_are_served_degraded(settings: Settings, db: Database) -> None:
@@ -142,3 +153,18 @@ def test_a_demonstration_is_called_one() -> None:
     found = Facts(True, NOW, "v1", NOW, 0, None)
     check = check_sources(Settings(), found, is_meant_empty=False, is_demonstration=True, now=NOW)
     assert (check.state, "demonstration" in check.detail) == ("degraded", True)
+
+
+def test_a_source_that_fails_for_a_day_is_named_and_requests_are_served(settings: Settings, db: Database) -> None:
+    fill(db, daily_at=NOW - timedelta(hours=5), model_at=NOW - timedelta(hours=1))
+    with db.write() as session:
+        sources.ensure_sources(session, settings, now=NOW - timedelta(days=3))
+        session.execute(sa.update(Source).values(success_at=NOW - timedelta(hours=1)))
+    assert states(settings, db)["sources"] == "ok"
+    with db.write() as session:
+        failing = {"failures": 9, "failing_since": NOW - timedelta(days=1), "failure": "export.arxiv.org answered 500"}
+        session.execute(sa.update(Source).where(Source.name == "arxiv").values(**failing))
+    health = read_health(settings, db, now=NOW)
+    assert (health.status, health.can_serve, health.checks["sources"].state) == ("degraded", True, "degraded")
+    assert "arxiv was last read 60 minutes ago (export.arxiv.org answered 500)" in health.checks["sources"].detail
+    assert "huggingface" not in health.checks["sources"].detail

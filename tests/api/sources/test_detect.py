@@ -80,6 +80,8 @@ def test_a_snapshot_line_is_a_paper() -> None:
         authors=("Ann Bee", "Cy Dee Jr.", "Collaboration"),
         categories=("hep-th", "math.AG"),
         published_at=datetime(1999, 1, 1, 20, 3, 17, tzinfo=UTC),
+        version=2,
+        is_withdrawn=False,
     )
 
 
@@ -115,6 +117,8 @@ def test_an_atom_feed_gives_its_good_entries_beside_a_broken_one() -> None:
         authors=("Ann Bee", "Cy Dee"),
         categories=("math.CO", "cs.DM"),
         published_at=datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC),
+        version=2,
+        is_withdrawn=False,
     )
     assert isinstance(broken, RejectedLine)
     assert broken.line == 14

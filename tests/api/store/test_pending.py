@@ -79,3 +79,31 @@ def test_a_flushed_broker_is_an_empty_set(pending: PendingReaders, redis_url: st
     assert pending.take(5) == {}
     assert pending.add({2: Change(EARLY, is_active=True)})
     assert order(pending) == [2]
+
+
+def test_readers_for_whom_there_are_new_papers_wait_apart_in_their_order(pending: PendingReaders) -> None:
+    assert pending.add_news([5, 3, 4], since=EARLY)
+    assert pending.add_news([3, 9], since=LATER)
+    assert pending.count() == 0
+    assert list(pending.take_news(3)) == [5, 3, 4]
+    assert pending.take_news(3) == {9: pytest.approx(LATER, abs=0.01)}
+    assert pending.take_news(3) == {}
+    assert pending.add_news([], since=LATER)
+
+
+def test_what_was_told_is_known_when_its_round_is_over(pending: PendingReaders) -> None:
+    assert pending.read_told() == ""
+    pending.add_news([5], since=EARLY)
+    pending.write_told("7:1")
+    assert pending.read_told() is None
+    pending.take_news(1)
+    assert pending.read_told() == "7:1"
+
+
+def test_a_broker_that_is_away_is_told_nothing(tmp_path: Path) -> None:
+    away = PendingReaders(f"unix://{tmp_path / 'no.sock'}")
+    assert away.read_told() is None
+    assert not away.add_news([1], since=EARLY)
+    assert not away.write_told("7:1")
+    assert away.take_news(1) == {}
+    away.close()

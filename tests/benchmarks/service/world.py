@@ -74,7 +74,7 @@ def make_world(folder: Path, *, database_url: str | None = None, readers: int = 
     config = HybridConfig(rank=16, epochs=3, text_dim=32, tuning_readers=0)
     Hybrid.fit(made.dataset(PAPERS), config, seed=0).save(settings.models_dir / VERSION)
     with database.write() as session:
-        _promote(session)
+        promote(session)
     database.engine.dispose()
     token = (folder / "admin.token").read_text(encoding="ascii").strip()
     names = tuple(f"reader-{at + 1}" for at in range(readers))
@@ -164,7 +164,8 @@ def _save(user_id: int, paper_id: int, now: datetime) -> dict[str, object]:
     }
 
 
-def _promote(session: sa.orm.Session) -> None:
+def promote(session: sa.orm.Session) -> None:
+    """Let the saved version answer, as after a training run."""
     now = datetime.now(UTC)
     run_id = insert_run(session, trigger="admin", now=now)
     if run_id is None:

@@ -1,0 +1,72 @@
+"""As of when this process's papers are: looked up in the background, so that no list waits for it."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.store.engine import Database
+from api.store.sources import read_papers_as_of
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 10.0
+
+
+class Freshness:
+    """Follows the last success of the sources of papers; a failed look keeps what was known."""
+
+    def __init__(self, db: Database, sources: Sequence[str]) -> None:
+        self._db = db
+        self._sources = sources
+        self._as_of: datetime | None = None
+        self._text: str | None = None
+        self._is_failing = False
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When a source of papers was last read to its end, else the day of the newest paper; None while unknown."""
+        return self._as_of
+
+    @property
+    def text(self) -> str | None:
+        """The same as lists write it."""
+        return self._text
+
+    def look(self) -> datetime | None:
+        """Ask the database and return `as_of`; never raises."""
+        try:
+            with self._db.read() as session:
+                found = read_papers_as_of(session, self._sources)
+        except SQLAlchemyError as error:
+            if not self._is_failing:
+                log.warning("age of papers unknown", extra={"error": type(error).__name__})
+            self._is_failing = True
+            return self._as_of
+        self._is_failing = False
+        self._as_of, self._text = found, None if found is None else found.isoformat()
+        return found
+
+    def start(self, seconds: float = LOOK_SECONDS) -> None:
+        """Look from now on in a background thread."""
+        if self._thread is None:
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._run, args=(seconds,), name="freshness", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the background thread."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self, seconds: float) -> None:
+        while not self._stopping.is_set():
+            self.look()
+            self._stopping.wait(seconds)

@@ -1,0 +1,119 @@
+"""The daily lists: papers by the day they entered one, newest first, by votes or by what is trending."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal, TypeAlias
+
+from sqlalchemy.orm import Session
+
+from api.errors import NotFound
+from api.ids import normalised_id
+from api.services.listings import find_paper
+from api.services.trending import Window, read_board
+from api.settings import read_settings
+from api.store.daily import Listed, Wanted, load_listed, load_shown, newest_daily_ids, published_ids
+from api.store.feeds import FeedStore
+from api.store.tables import Paper
+from api.store.votes import count_upvotes
+
+Sort: TypeAlias = Literal["publishedAt", "trending"]
+# How deep pages go: whoever asks for more walks over all papers before them, at each page again.
+DEEPEST_DAILY: Final = 100_000
+DEEPEST_PUBLISHED: Final = 10_000
+SORTS: Final[tuple[Sort, ...]] = ("publishedAt", "trending")
+
+
+@dataclass(frozen=True, slots=True)
+class DailyAsk:
+    """One page of the daily lists."""
+
+    wanted: Wanted
+    sort: Sort
+    is_of_one_day: bool  # then the most upvoted come first
+    window: Window  # over which trending is reckoned
+    offset: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Voted:
+    """A paper with the upvotes of this service's readers."""
+
+    paper: Paper
+    upvotes: int
+
+
+def list_daily(session: Session, feeds: FeedStore, ask: DailyAsk, *, now: datetime) -> tuple[list[int], bool]:
+    """Return the papers of a page in their order, and whether there are more after it."""
+    if ask.offset >= DEEPEST_DAILY:
+        return [], False
+    if ask.sort == "trending":
+        scores = _trending_scores(session, feeds, ask, now=now)
+        found = _most_trending(session, ask, scores)
+    elif ask.is_of_one_day:
+        found = _cut(_by_votes(session, load_listed(session, ask.wanted)), ask)
+    else:
+        found = newest_daily_ids(session, ask.wanted, offset=ask.offset, limit=ask.limit + 1)
+    return found[: ask.limit], len(found) > ask.limit
+
+
+def list_published(session: Session, *, offset: int, limit: int) -> tuple[list[int], bool]:
+    """Return a page of all papers by day of publication, the latest first, and whether there are more after it."""
+    if offset >= DEEPEST_PUBLISHED:
+        return [], False
+    found = published_ids(session, offset=offset, limit=limit + 1)
+    return found[:limit], len(found) > limit
+
+
+def load_voted(session: Session, paper_ids: Sequence[int]) -> list[Voted]:
+    """Return the papers that are shown, in this order, with the votes they have here."""
+    papers = load_shown(session, paper_ids)
+    upvotes = count_upvotes(session, papers)
+    shown = (papers[paper_id] for paper_id in paper_ids if paper_id in papers)
+    return [Voted(paper, upvotes.get(paper.paper_id, 0)) for paper in shown]
+
+
+def find_voted(session: Session, name: str) -> Voted:
+    """Return a paper by any form of its id; raises NotFound, also for one that its source has removed."""
+    try:
+        external_id = normalised_id(name)
+    except ValueError:
+        raise NotFound(f"there is no paper {name!r}", paper_id=name) from None
+    found = load_voted(session, [find_paper(session, external_id)])
+    if not found:  # removed between two statements
+        raise NotFound(f"there is no paper {external_id!r}", paper_id=external_id)
+    return found[0]
+
+
+def _trending_scores(session: Session, feeds: FeedStore, ask: DailyAsk, *, now: datetime) -> dict[int, float]:
+    half_life_days = read_settings().trending_half_life_days
+    board = read_board(session, now=now, half_life_days=half_life_days, feeds=feeds)
+    return dict(board.trending(ask.window))
+
+
+def _most_trending(session: Session, ask: DailyAsk, scores: dict[int, float]) -> list[int]:
+    """Return what is trending by its score, then the others: of a span by votes, else newest first."""
+    if ask.wanted.since is not None:
+        voted = _by_votes(session, load_listed(session, ask.wanted))
+        return _cut(sorted(voted, key=lambda paper_id: -scores.get(paper_id, 0.0)), ask)
+    listed = {paper.paper_id for paper in load_listed(session, ask.wanted, among=scores)}
+    trending = [paper_id for paper_id in scores if paper_id in listed]
+    found = _cut(trending, ask)
+    missing = ask.limit + 1 - len(found)
+    if missing > 0:
+        offset = max(ask.offset - len(trending), 0)
+        found += newest_daily_ids(session, ask.wanted, without=trending, offset=offset, limit=missing)
+    return found
+
+
+def _by_votes(session: Session, listed: Iterable[Listed]) -> list[int]:
+    """Return papers by all their upvotes; the newest first among equals, as they come."""
+    papers = {paper.paper_id: paper.upvotes for paper in listed}
+    here = count_upvotes(session, papers)
+    return sorted(papers, key=lambda paper_id: -(papers[paper_id] + here.get(paper_id, 0)))
+
+
+def _cut(paper_ids: list[int], ask: DailyAsk) -> list[int]:
+    """Return the page and one paper more, which says that there is another page."""
+    return paper_ids[ask.offset : ask.offset + ask.limit + 1]
