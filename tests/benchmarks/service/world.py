@@ -94,6 +94,8 @@ def running(
     variables = {"PAPERFEED_DATA_DIR": str(world.folder), "PAPERFEED_PORT": str(chosen), **(settings or {})}
     if world.settings.database_url:
         variables["PAPERFEED_DATABASE_URL"] = world.settings.database_url
+        # A database of its own counts as production, which makes no key.
+        variables["PAPERFEED_SECRET_KEY"] = "-".join(["bench"] * 8)
     with ExitStack() as stack:
         for name, command in (("cache", cache_command(world.settings)), ("broker", broker_command(world.settings))):
             stack.enter_context(pinned(command, core=LOAD_CORE, log=world.folder / f"{name}.log"))
