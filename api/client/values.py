@@ -190,6 +190,7 @@ class Found:
     total: int
     counts: ValueCounts | None  # on the first page
     degraded: bool  # the index is being made anew: titles alone were searched
+    papers_as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ TRENDING_KEEP_SECONDS: Final = 5.0  # as long as a process trusts its trending b
 FOUND_KEEP_SECONDS: Final = 3.0  # what a search found: the index follows a little later than the papers
 ETAG_BYTES: Final = 16
 AS_OF: Final = b"x-papers-as-of"  # when papers were last fetched: a list is a bare array and cannot say it
+DAILY_ROUTE: Final = "/api/daily_papers"
 LIST_VARY: Final = b"Authorization"
 PERSONAL: Final = {"Cache-Control": "private, no-store", "Vary": "Authorization, X-User"}
 _PUBLIC: Final = b"public, max-age=%d" % MAX_AGE_SECONDS
@@ -64,7 +65,8 @@ def shared_answer(
 def answer_headers(runtime: Runtime, scope: Scope, answer: Answer, *, is_known: bool) -> list[Header]:
     """Return the header fields of an answer, or of the word that the caller has it already."""
     fields: list[Header] = [(b"etag", answer.etag), (b"cache-control", _PUBLIC), (b"vary", answer.vary)]
-    as_of = runtime.freshness.text
+    is_daily = answer.route == DAILY_ROUTE
+    as_of = runtime.freshness.daily_text if is_daily else runtime.freshness.text
     if as_of is not None:
         fields.append((AS_OF, as_of.encode("ascii")))
     if answer.next_query is not None:

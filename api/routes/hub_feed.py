@@ -35,18 +35,22 @@ async def answer_own_feed(runtime: Runtime, scope: Scope, actor: Actor, params: 
     feed = await read_list(runtime, actor.user_id)
     turned = _cut(runtime, feed, actor, offset=page * limit, limit=limit)
     if turned is None:
-        return Response(b"[]", media_type=JSON, headers=PERSONAL)
+        return _aged(runtime, Response(b"[]", media_type=JSON, headers=PERSONAL))
     body = await run_in_threadpool(_write, runtime, turned.page)
     reader = actor.user_id or NOBODY
     variant = runtime.settings.variant
     slate = write_slate(runtime.keys, turned.page, user_id=reader, variant=variant, now=datetime.now(UTC))
     response = Response(body, media_type=JSON, headers={**PERSONAL, SLATE_HEADER: slate})
-    as_of = runtime.freshness.text
-    if as_of is not None:
-        response.raw_headers.append((AS_OF, as_of.encode("ascii")))
     if turned.after is not None:
         link = next_link(runtime, scope, next_query(params, page=page))
         response.raw_headers.append((b"link", link))
+    return _aged(runtime, response)
+
+
+def _aged(runtime: Runtime, response: Response) -> Response:
+    as_of = runtime.freshness.text
+    if as_of is not None:
+        response.raw_headers.append((AS_OF, as_of.encode("ascii")))
     return response
 
 

@@ -23,6 +23,7 @@ router = APIRouter(tags=["hub"])
 MARKDOWN: Final = "text/markdown"
 MARKDOWN_TYPE: Final = b"text/markdown; charset=utf-8"
 COMMENTS: Final = "comments"
+AS_MARKDOWN: Final = b"\0as markdown"  # in the place of a query, and none that a request can have
 
 
 @router.get(
@@ -64,7 +65,7 @@ def read_page(request: Request, runtime: RuntimeDep, paper_id: str) -> Response:
     """A paper's page, or its markdown for who prefers that."""
     accept = request.headers.get("accept", "")
     if _prefers_markdown(accept):
-        key = (f"{request.scope['path']} as {MARKDOWN}", b"")  # not the page, which has the same address
+        key = (request.scope["path"], AS_MARKDOWN)  # not the page, which has the same address
         return _markdown(request, runtime, paper_id, key=key)
     try:
         voted = _find(runtime, paper_id)

@@ -139,6 +139,7 @@ def _write_page(
             "total": place.total,
             "counts": None if counts is None else _counts_json(counts),
             "degraded": place.is_degraded,
+            "papers_as_of": runtime.freshness.text,
         }
     )
 

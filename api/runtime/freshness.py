@@ -9,11 +9,12 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.store.engine import Database
-from api.store.sources import read_papers_as_of
+from api.store.sources import read_daily_as_of, read_papers_as_of
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 10.0
+DAILY_SOURCE: Final = "huggingface"  # daily lists come from nowhere else
 
 
 class Freshness:
@@ -24,6 +25,7 @@ class Freshness:
         self._sources = sources
         self._as_of: datetime | None = None
         self._text: str | None = None
+        self._daily_text: str | None = None
         self._is_failing = False
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -38,11 +40,17 @@ class Freshness:
         """The same as lists write it."""
         return self._text
 
+    @property
+    def daily_text(self) -> str | None:
+        """The same for daily lists, which one source alone fills."""
+        return self._daily_text
+
     def look(self) -> datetime | None:
         """Ask the database and return `as_of`; never raises."""
         try:
             with self._db.read() as session:
                 found = read_papers_as_of(session, self._sources)
+                daily = read_daily_as_of(session, DAILY_SOURCE)
         except SQLAlchemyError as error:
             if not self._is_failing:
                 log.warning("age of papers unknown", extra={"error": type(error).__name__})
@@ -50,6 +58,7 @@ class Freshness:
             return self._as_of
         self._is_failing = False
         self._as_of, self._text = found, None if found is None else found.isoformat()
+        self._daily_text = None if daily is None else daily.isoformat()
         return found
 
     def start(self, seconds: float = LOOK_SECONDS) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.schemas.feed import PapersAsOf
 from api.schemas.papers import EXAMPLE_PAPER, PaperOut
 
 LONGEST_TEXT: Final = 1000  # characters
@@ -53,6 +54,7 @@ EXAMPLE_SEARCH: Final[dict[str, Any]] = {
         "years": [{"value": "2024", "count": 42}],
         "with_code": 9,
     },
+    "papers_as_of": "2024-05-01T11:30:09+00:00",
     "degraded": False,
 }
 
@@ -98,4 +100,5 @@ class SearchOut(BaseModel):
     next: str | None = Field(description="Cursor of the next page of this very search, null at its end.")
     total: int = Field(description="Papers that match; papers that are only like what was asked for may follow them.")
     counts: ValueCounts | None = Field(description="Null on later pages, and while the index is away.")
+    papers_as_of: PapersAsOf = None
     degraded: bool = Field(description="True while the index is made anew: titles alone are searched.")

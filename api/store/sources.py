@@ -132,6 +132,12 @@ def read_papers_as_of(session: Session, names: Collection[str]) -> datetime | No
     return read_at or newest_paper_at(session)
 
 
+def read_daily_as_of(session: Session, name: str) -> datetime | None:
+    """Return when the source of daily lists was last read to its end; where it never was, the newest day of a list."""
+    read_at = session.scalar(sa.select(Source.success_at).where(Source.name == name))
+    return read_at or session.scalar(sa.select(sa.func.max(Paper.daily_at)))
+
+
 def papers_after(session: Session, paper_id: int, *, limit: int) -> list[tuple[int, str]]:
     """Return the next papers by number with their external ids: real ones that are not deleted and have an id."""
     query = (

@@ -1,6 +1,7 @@
 """The papers API ahead of the router: from memory as from the route, for any origin, with limits clients can read."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -14,14 +15,18 @@ from api.runtime.state import Runtime
 from api.settings import Settings
 from api.store import rates
 from api.store.engine import Database
+from api.store.tables_sources import Source
 from recommender.domain import EventKind
 from tests.api.hub_world import MONDAY, daily_row, insert_papers, insert_readers, vote
 from tests.api.routes.hub_fixtures import error_of, let_changes_be_seen
+from tests.api.routes.test_sources import read_all
 
 LIST = "/api/daily_papers?limit=1"
 RECORD = "/api/papers/2512.00001"
 MARKDOWN = "/papers/2512.00001.md"
-SHARED = (LIST, RECORD, MARKDOWN, "/api/papers", "/api/papers/search?q=ladders", "/api/arxiv/2512.00001/repos")
+DAILY = "/api/daily_papers?"
+SPANS = (f"{DAILY}date=2025-12-08", f"{DAILY}week=2025-W50", f"{DAILY}month=2025-12", f"{DAILY}sort=trending")
+SHARED = (*SPANS, LIST, RECORD, MARKDOWN, "/api/papers", "/api/papers/search?q=ladders", "/api/arxiv/2512.00001/repos")
 HEADERS = (
     *("content-type", "cache-control", "vary", "etag", "x-content-type-options", "x-frame-options", "referrer-policy"),
     *("cross-origin-opener-policy", "content-security-policy", "content-length"),
@@ -76,6 +81,19 @@ def test_every_answer_says_how_old_its_papers_are(client: TestClient, runtime: R
     assert as_of is not None
     for path in (LIST, LIST, RECORD):
         assert client.get(path).headers["x-papers-as-of"] == as_of.isoformat()
+
+
+def test_daily_lists_are_as_old_as_the_one_source_that_fills_them(
+    client: TestClient, runtime: Runtime, settings: Settings
+) -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=10)
+    read_all(runtime.db, settings, at=datetime.now(UTC))
+    with runtime.db.write() as session:
+        session.execute(sa.update(Source).where(Source.name == "huggingface").values(success_at=long_ago))
+    runtime.freshness.look()
+    ages = [datetime.fromisoformat(client.get(path).headers["x-papers-as-of"]) for path in (LIST, RECORD)]
+    assert ages[0] == long_ago
+    assert datetime.now(UTC) - ages[1] < timedelta(hours=1)
 
 
 def test_who_has_an_answer_is_told_so_without_it(client: TestClient, hot: list[bool]) -> None:

@@ -68,7 +68,7 @@ def test_every_list_says_how_old_it_is(
     at = datetime.now(UTC) - timedelta(hours=3)
     read_all(runtime.db, runtime.settings, at=at)
     runtime.freshness.look()
-    for path in ("/v1/latest", "/v1/trending", "/v1/feed", f"/v1/papers/{papers[0]}/similar"):
+    for path in ("/v1/latest", "/v1/trending", "/v1/feed", f"/v1/papers/{papers[0]}/similar", "/v1/search?q=title"):
         answer = client.get(path, headers=as_ada)
         assert datetime.fromisoformat(answer.json()["papers_as_of"]) == at, path
 
