@@ -5,7 +5,9 @@ process that dies with it gives it up when the request would have timed out.
 """
 
 import importlib.metadata
+import ipaddress
 import random
+import socket
 import time
 import zlib
 from collections.abc import Iterator, Mapping
@@ -20,6 +22,7 @@ import httpx2
 from api.sources.steps import HTTP_NOT_MODIFIED, Ask, Got, SourceFailed, retry_after
 from api.store import sources as rows
 from api.store.engine import Database
+from workers.cutting import Cutter
 
 CONNECT_SECONDS: Final = 10.0
 MOST_REDIRECTS: Final = 5
@@ -63,6 +66,7 @@ class PoliteClient:
         self._db = db
         self._manners = manners
         self._until = until
+        self._cutter = Cutter()
         seconds = manners.request_seconds
         self._http = httpx2.Client(
             timeout=httpx2.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds)),
@@ -106,6 +110,8 @@ class PoliteClient:
                     raise SourceFailed(f"{_place(url)} answered 304 to a request that asked for everything")
                 return got, _validators(got.headers)
             following = _redirected(url, got, has_body=ask.body is not None)
+            if _is_inside(following) and not _is_inside(ask.url):
+                raise SourceFailed(f"{_place(url)} leads to an address that is not public: {_place(following)}")
             if urlsplit(following).netloc != urlsplit(url).netloc:
                 headers = dict(conditions)  # a key is for the host it was given for
             url = following
@@ -139,21 +145,31 @@ class PoliteClient:
             time.sleep(max(min(wait, PACE_LOOK_SECONDS, left), 0.01))
 
     def _request(self, url: str, headers: Mapping[str, str], body: bytes | None) -> Got:
-        until = time.monotonic() + self._manners.request_seconds
+        cutter, seconds = self._cutter, self._manners.request_seconds
+        too_long = SourceFailed(f"{_place(url)} took longer than {seconds:g} s for one answer")
         method = "GET" if body is None else "POST"
+        watched = {"trace": cutter.note}
         try:
-            with self._http.stream(method, url, headers=dict(headers), content=body) as response:
-                return Got(
+            with (
+                cutter.after(seconds),
+                self._http.stream(method, url, headers=dict(headers), content=body, extensions=watched) as response,
+            ):
+                got = Got(
                     status=response.status_code,
                     headers={name.lower(): value for name, value in response.headers.items()},
-                    body=self._body(response, until=until),
+                    body=self._body(response),
                     url=url,
                 )
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError) as error:
+            if cutter.has_cut:
+                raise too_long from error
             raise SourceFailed(f"{_place(url)} cannot be read: {type(error).__name__}: {error}".rstrip(": ")) from error
+        if cutter.has_cut:  # an answer without a length looks whole
+            raise too_long
+        return got
 
-    def _body(self, response: httpx2.Response, *, until: float) -> bytes:
-        """Return the inflated body, within the limits of size and time."""
+    def _body(self, response: httpx2.Response) -> bytes:
+        """Return the inflated body, within the limit of size."""
         place, most = _place(str(response.url)), self._manners.most_bytes
         encoding = response.headers.get("content-encoding", "identity").strip().lower() or "identity"
         if encoding not in {"gzip", "x-gzip", "identity"}:
@@ -164,8 +180,6 @@ class PoliteClient:
             body += chunk if inflate is None else inflate.read(chunk, room=most - len(body))
             if len(body) > most:
                 raise SourceFailed(f"{place} answered with more than {most:,} bytes")
-            if time.monotonic() > until:
-                raise SourceFailed(f"{place} took longer than {self._manners.request_seconds:g} s for one answer")
         if inflate is not None and not inflate.is_whole:
             raise SourceFailed(f"{place} broke off in the middle of an answer")
         return bytes(body)
@@ -217,6 +231,16 @@ def _redirected(url: str, got: Got, *, has_body: bool) -> str:
     if has_body and got.status not in {307, 308}:
         raise SourceFailed(f"{_place(url)} answered {got.status} to what was sent: it has moved to {_place(following)}")
     return following
+
+
+def _is_inside(url: str) -> bool:
+    """True when a host is known here, and by an address that is not for everybody."""
+    try:
+        found = socket.getaddrinfo(urlsplit(url).hostname, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):  # the request fails too, or a proxy knows the host
+        return False
+    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    return any(not (getattr(address, "ipv4_mapped", None) or address).is_global for address in addresses)
 
 
 def _conditions(seen: Mapping[str, Any]) -> dict[str, str]:

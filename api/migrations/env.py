@@ -7,9 +7,17 @@ from api.store.tables import Base
 
 
 def run() -> None:
-    """Run the revisions inside the caller's transaction, so that a failed upgrade leaves nothing behind."""
+    """Run the revisions inside the caller's transaction where there is one, else each in its own.
+
+    A failed revision leaves nothing behind, and one that holds a lock does so for no longer than it lasts.
+    """
     connection = context.config.attributes["connection"]
-    context.configure(connection=connection, target_metadata=Base.metadata, transactional_ddl=True)
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        transactional_ddl=True,
+        transaction_per_migration=True,
+    )
     with context.begin_transaction():
         context.run_migrations()
 

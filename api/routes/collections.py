@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.errors import InvalidCursor, InvalidRequest, NotAllowed, NotFound
 from api.routes.collection_json import answer_for, collection_json, personal_answer, slug_of_shown
-from api.routes.deps import OptionalActor, RuntimeDep, WritingReader
+from api.routes.deps import OptionalActor, ReaderActor, RuntimeDep, WritingReader
 from api.routes.events import take_events
 from api.routes.hub_answers import next_link
 from api.routes.hub_errors import hub_answers
@@ -56,8 +56,8 @@ async def find_viewer(actor: OptionalActor) -> Viewer:
     return Viewer(actor.user_id, actor.external_user)
 
 
-async def find_writer(actor: WritingReader) -> Viewer:
-    """Return the reader whose collections are written."""
+async def find_writer(actor: WritingReader, _reads: ReaderActor) -> Viewer:
+    """Return the reader whose collections are written; answers show them whole, so the token has to read, too."""
     return Viewer(actor.user_id, actor.external_user)
 
 

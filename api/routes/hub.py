@@ -15,17 +15,21 @@ from api.routes.hub_answers import (
     KEEP_SECONDS,
     PERSONAL,
     TRENDING_KEEP_SECONDS,
+    key_of,
     make_answer,
     next_query,
     shared_answer,
 )
 from api.routes.hub_asking import (
+    DAILY_PARAMETERS,
     DEFAULT_FOUND,
     DEFAULT_LIMIT,
     FOR_YOU,
+    FOUND_PARAMETERS,
     LONGEST_QUERY,
     MOST_FOUND,
     MOST_LIMIT,
+    PUBLISHED_PARAMETERS,
     Params,
     read_daily_ask,
     read_limit,
@@ -94,7 +98,8 @@ async def read_daily_papers(request: Request, runtime: RuntimeDep) -> Response:
     ask = read_daily_ask(params)
     keep_seconds = TRENDING_KEEP_SECONDS if ask.sort == "trending" else KEEP_SECONDS
     make = partial(_make_daily, runtime, ask, params)
-    return await run_in_threadpool(shared_answer, runtime, request.scope, make, keep_seconds=keep_seconds)
+    key = key_of(request, DAILY_PARAMETERS)
+    return await run_in_threadpool(shared_answer, runtime, request.scope, make, key=key, keep_seconds=keep_seconds)
 
 
 @router.get(
@@ -107,7 +112,8 @@ def read_papers(request: Request, runtime: RuntimeDep) -> Response:
     """All papers, also those of no daily list, as records; the latest first."""
     params = request.query_params
     make = partial(_make_published, runtime, params, page=read_page(params), limit=read_limit(params))
-    return shared_answer(runtime, request.scope, make, keep_seconds=KEEP_SECONDS)
+    key = key_of(request, PUBLISHED_PARAMETERS)
+    return shared_answer(runtime, request.scope, make, key=key, keep_seconds=KEEP_SECONDS)
 
 
 @router.get(
@@ -124,7 +130,8 @@ def search(request: Request, runtime: RuntimeDep) -> Response:
     params = request.query_params
     text, limit = read_query(params), read_limit(params, default=DEFAULT_FOUND, most=MOST_FOUND)
     make = partial(_make_found, runtime, text, limit=limit)
-    return shared_answer(runtime, request.scope, make, keep_seconds=FOUND_KEEP_SECONDS)
+    key = key_of(request, FOUND_PARAMETERS)
+    return shared_answer(runtime, request.scope, make, key=key, keep_seconds=FOUND_KEEP_SECONDS)
 
 
 @router.get("/whoami-v2", summary="Whose token this is", responses=hub_answers(EXAMPLE_WHOAMI, 401, 403))
@@ -155,10 +162,10 @@ def _reading(actor: Actor | None) -> Actor:
 
 def _make_daily(runtime: Runtime, ask: DailyAsk, params: Params) -> Answer:
     with runtime.db.read() as session:
-        paper_ids, has_more = list_daily(session, runtime.feeds, ask, now=datetime.now(UTC))
+        paper_ids, has_more = list_daily(session, runtime.feeds, ask, now=datetime.now(UTC), orders=runtime.orders)
         shown = load_voted(session, paper_ids)
     body = orjson.dumps([item_json(voted.paper, upvotes=voted.upvotes) for voted in shown])
-    following = next_query(params, page=ask.offset // ask.limit) if has_more else None
+    following = next_query(params, DAILY_PARAMETERS, page=ask.offset // ask.limit) if has_more else None
     return make_answer(body, route="/api/daily_papers", next_query=following)
 
 
@@ -167,7 +174,8 @@ def _make_published(runtime: Runtime, params: Params, *, page: int, limit: int) 
         paper_ids, has_more = list_published(session, offset=page * limit, limit=limit)
         shown = load_voted(session, paper_ids)
     body = orjson.dumps([record_json(voted.paper, upvotes=voted.upvotes) for voted in shown])
-    return make_answer(body, route="/api/papers", next_query=next_query(params, page=page) if has_more else None)
+    following = next_query(params, PUBLISHED_PARAMETERS, page=page) if has_more else None
+    return make_answer(body, route="/api/papers", next_query=following)
 
 
 def _make_found(runtime: Runtime, text: str, *, limit: int) -> Answer:

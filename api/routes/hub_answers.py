@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import urlencode
 
-from fastapi import Response
+from fastapi import Request, Response
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
@@ -28,9 +28,14 @@ _PUBLIC: Final = b"public, max-age=%d" % MAX_AGE_SECONDS
 _HOST: Final = re.compile(r"[A-Za-z0-9.:_\[\]-]{1,255}")
 
 
-def key_of(scope: Scope) -> Key:
-    """Return what an answer is remembered by."""
-    return scope["path"], scope["query_string"]
+def key_of(request: Request, known: frozenset[str] = frozenset()) -> Key:
+    """Return what an answer is remembered by: the address as it was sent where it says nothing beside the known."""
+    path, query, params = request.scope["path"], request.scope["query_string"], request.query_params
+    names = [name for name, _ in params.multi_items()]
+    is_plain = known.issuperset(names) and len(set(names)) == query.count(b"&") + bool(query)
+    if is_plain:  # the door finds it by this
+        return path, query
+    return path, urlencode(sorted((name, params[name]) for name in known.intersection(names))).encode()
 
 
 def make_answer(
@@ -46,16 +51,17 @@ def make_answer(
     return Answer(body, etag, content_type, vary, route, next_query)
 
 
-def next_query(params: Mapping[str, str], *, page: int) -> bytes:
-    """Return the query of the page after this one."""
-    return urlencode({**params, "p": str(page + 1)}).encode()
+def next_query(params: Mapping[str, str], known: frozenset[str], *, page: int) -> bytes:
+    """Return the query of the page after this one; of what was asked only the known parameters."""
+    kept = {name: text for name, text in params.items() if name in known}
+    return urlencode({**kept, "p": str(page + 1)}).encode()
 
 
 def shared_answer(
-    runtime: Runtime, scope: Scope, make: Callable[[], Answer], *, key: Key | None = None, keep_seconds: float
+    runtime: Runtime, scope: Scope, make: Callable[[], Answer], *, key: Key, keep_seconds: float
 ) -> Response:
     """Return what everybody gets, from memory where it is there."""
-    answer = runtime.answers.build(key or key_of(scope), make, keep_seconds=keep_seconds)
+    answer = runtime.answers.build(key, make, keep_seconds=keep_seconds)
     is_known = caller_has(scope, answer)
     response = Response(b"" if is_known else answer.body, status_code=304 if is_known else 200)
     response.raw_headers = answer_headers(runtime, scope, answer, is_known=is_known)

@@ -22,6 +22,10 @@ _WEEK: Final = re.compile(r"([0-9]{4})-W([0-9]{2})")
 _MONTH: Final = re.compile(r"([0-9]{4})-([0-9]{2})")
 _NUMBER: Final = re.compile(r"[0-9]{1,100}")
 _SPANS: Final = ("date", "week", "month")
+# What the lists listen to; whatever else a query says changes nothing.
+DAILY_PARAMETERS: Final = frozenset({*_SPANS, "submitter", "sort", "p", "limit"})
+PUBLISHED_PARAMETERS: Final = frozenset({"p", "limit"})
+FOUND_PARAMETERS: Final = frozenset({"q", "limit"})
 
 Params = Mapping[str, str]
 

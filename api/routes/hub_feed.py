@@ -14,7 +14,7 @@ from starlette.types import Scope
 from api.routes.deps import Actor
 from api.routes.feed import chance_of, read_list
 from api.routes.hub_answers import AS_OF, PERSONAL, next_link, next_query
-from api.routes.hub_asking import read_limit, read_page
+from api.routes.hub_asking import DAILY_PARAMETERS, read_limit, read_page
 from api.runtime.state import Runtime
 from api.schemas.hub import item_json
 from api.services.daily import load_voted
@@ -42,7 +42,7 @@ async def answer_own_feed(runtime: Runtime, scope: Scope, actor: Actor, params: 
     slate = write_slate(runtime.keys, turned.page, user_id=reader, variant=variant, now=datetime.now(UTC))
     response = Response(body, media_type=JSON, headers={**PERSONAL, SLATE_HEADER: slate})
     if turned.after is not None:
-        link = next_link(runtime, scope, next_query(params, page=page))
+        link = next_link(runtime, scope, next_query(params, DAILY_PARAMETERS, page=page))
         response.raw_headers.append((b"link", link))
     return _aged(runtime, response)
 

@@ -23,6 +23,7 @@ router = APIRouter(tags=["hub"])
 MARKDOWN: Final = "text/markdown"
 MARKDOWN_TYPE: Final = b"text/markdown; charset=utf-8"
 COMMENTS: Final = "comments"
+_FIELD: Final = frozenset({"field"})
 AS_MARKDOWN: Final = b"\0as markdown"  # in the place of a query, and none that a request can have
 
 
@@ -34,7 +35,7 @@ AS_MARKDOWN: Final = b"\0as markdown"  # in the place of a query, and none that 
 def read_repos(request: Request, runtime: RuntimeDep, paper_id: str) -> Response:
     """Models, data sets and spaces: none are known here."""
     make = partial(_make_repos, runtime, paper_id)
-    return shared_answer(runtime, request.scope, make, keep_seconds=KEEP_SECONDS)
+    return shared_answer(runtime, request.scope, make, key=key_of(request), keep_seconds=KEEP_SECONDS)
 
 
 @router.get(
@@ -47,7 +48,8 @@ def read_record(request: Request, runtime: RuntimeDep, paper_id: str) -> Respons
     """By its id, with or without a version; old ids have a slash. The same for everybody."""
     has_comments = request.query_params.get("field") == COMMENTS
     make = partial(_make_record, runtime, paper_id, has_comments=has_comments)
-    return shared_answer(runtime, request.scope, make, keep_seconds=KEEP_SECONDS)
+    key = key_of(request, _FIELD if has_comments else frozenset())
+    return shared_answer(runtime, request.scope, make, key=key, keep_seconds=KEEP_SECONDS)
 
 
 @router.get(
@@ -57,7 +59,7 @@ def read_record(request: Request, runtime: RuntimeDep, paper_id: str) -> Respons
 )
 def read_markdown(request: Request, runtime: RuntimeDep, paper_id: str) -> Response:
     """Title, authors, abstract and links, to be read as they stand."""
-    return _markdown(request, runtime, paper_id, key=key_of(request.scope))
+    return _markdown(request, runtime, paper_id, key=key_of(request))
 
 
 @router.get("/papers/{paper_id:path}", include_in_schema=False)

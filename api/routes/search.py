@@ -8,7 +8,7 @@ from typing import Final
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from api.errors import InvalidRequest, MissingReader, NotAuthenticated
+from api.errors import InvalidRequest, MissingReader, NotAllowed, NotAuthenticated
 from api.routes.deps import USER_HEADER, Actor, OptionalActor, RuntimeDep
 from api.routes.narrowing import read_filters, read_organizations, read_time
 from api.routes.problems import answers
@@ -50,7 +50,7 @@ DAY_LENGTH: Final = len("2024-05-01")
     "/search",
     summary="Find papers",
     response_model=SearchOut,
-    responses=answers(EXAMPLE_SEARCH, 400, 401, 422),
+    responses=answers(EXAMPLE_SEARCH, 400, 401, 403, 422),
 )
 def read_search(
     request: Request,
@@ -182,6 +182,8 @@ def _read_reader(actor: Actor | None) -> int | None:
     """The reader whose taste counts, None for one nobody has heard of yet."""
     if actor is None:
         raise NotAuthenticated("`personal` needs a token: send `Authorization: Bearer TOKEN`")
+    if "read" not in actor.scopes:  # the order tells of what the reader did
+        raise NotAllowed("`personal` needs a token with the scope `read`", scope="read")
     if actor.external_user is None:
         raise MissingReader(f"a service token names the reader in the {USER_HEADER} header", header=USER_HEADER)
     return actor.user_id

@@ -6,10 +6,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, TypeAlias
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.runtime.key_locks import KeyLocks
 from api.store.daily import Marks, read_marks
 from api.store.engine import Database
 from api.store.votes import has_votes_between
@@ -19,10 +21,11 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 1.0  # how often changes are looked for, while answers are asked for
 SURE_SECONDS: Final = 5.0  # a look longer ago says nothing about now; on a busy machine one may wait that long
 MOST_BYTES: Final = 64 * 2**20  # of a process
-ENTRY_BYTES: Final = 1_000  # of what stands around a body
-BUILDERS: Final = 16  # answers that are made at the same time
+ENTRY_BYTES: Final = 1_000  # of what stands around a body and its address
+LONGEST_ADDRESS: Final = 500  # bytes of path and query: what nobody but its sender asks for again is not kept
+SWEPT: Final = 8  # oldest entries that are looked at when one is kept: more end so than come
 
-Key: TypeAlias = tuple[str, bytes]  # path and query string as they were sent
+Key: TypeAlias = tuple[str, bytes]  # path and query string
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +61,21 @@ class Answers:
         self._clock = clock
         self._lock = threading.Lock()
         self._looking = threading.Lock()
-        self._builders = [threading.Lock() for _ in range(BUILDERS)]
+        self._building: KeyLocks[Key] = KeyLocks()
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()
         self._bytes = 0
         self._generation = 0
         self._marks: Marks | None = None
         self._looked_at = float("-inf")
         self._next_look = float("-inf")
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def generation(self) -> int:
+        """How often papers or votes were found changed."""
+        return self._generation
 
     def find(self, key: Key) -> Answer | None:
         """Return an answer that is surely as it was; never asks SQL in the caller's time."""
@@ -82,9 +93,8 @@ class Answers:
 
     def build(self, key: Key, make: Callable[[], Answer], *, keep_seconds: float) -> Answer:
         """Return the answer, made anew where it is not there; who asks for the same meanwhile waits for it."""
-        with self._builders[hash(key) % BUILDERS]:
-            if self._clock() - self._looked_at > LOOK_SECONDS:
-                self.look()
+        with self._building.hold(key):
+            self._look_if_long_ago()
             entry = self._entries.get(key)
             if entry is not None and self._is_good(entry, self._clock()):
                 return entry.answer
@@ -97,6 +107,13 @@ class Answers:
         """Find out whether papers or votes have changed since the last look."""
         with self._looking:
             self._look()
+
+    def _look_if_long_ago(self) -> None:
+        if self._clock() - self._looked_at <= LOOK_SECONDS:
+            return
+        with self._looking:
+            if self._clock() - self._looked_at > LOOK_SECONDS:  # else somebody looked while this thread waited
+                self._look()
 
     def _look(self) -> None:
         began = self._clock()
@@ -118,7 +135,11 @@ class Answers:
         if not self._looking.acquire(blocking=False):
             return
         self._next_look = now + LOOK_SECONDS
-        threading.Thread(target=self._look_once, name="answers", daemon=True).start()
+        try:
+            threading.Thread(target=self._look_once, name="answers", daemon=True).start()
+        except RuntimeError as error:  # no thread to be had: whoever asks in a second tries again
+            self._looking.release()
+            log.warning("changes not looked for", extra={"error": type(error).__name__})
 
     def _look_once(self) -> None:
         try:
@@ -129,15 +150,33 @@ class Answers:
             self._looking.release()
 
     def _keep(self, key: Key, entry: _Entry) -> None:
+        if _address_bytes(key) > LONGEST_ADDRESS:
+            return
         with self._lock:
-            old = self._entries.pop(key, None)
-            self._bytes -= 0 if old is None else _weight(old)
+            self._drop(key)
+            self._sweep()
             self._entries[key] = entry
-            self._bytes += _weight(entry)
+            self._bytes += _weight(key, entry)
             while self._bytes > self._most_bytes:
-                _, oldest = self._entries.popitem(last=False)
-                self._bytes -= _weight(oldest)
+                self._drop(next(iter(self._entries)))
+
+    def _sweep(self) -> None:
+        """Drop those of the oldest entries that nobody will be given any more."""
+        now = self._clock()
+        for key, entry in list(islice(self._entries.items(), SWEPT)):
+            if entry.generation != self._generation or now >= entry.until:
+                self._drop(key)
+
+    def _drop(self, key: Key) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._bytes -= _weight(key, entry)
 
 
-def _weight(entry: _Entry) -> int:
-    return len(entry.answer.body) + ENTRY_BYTES
+def _weight(key: Key, entry: _Entry) -> int:
+    return len(entry.answer.body) + len(entry.answer.next_query or b"") + _address_bytes(key) + ENTRY_BYTES
+
+
+def _address_bytes(key: Key) -> int:
+    path, query = key
+    return len(path.encode("utf-8", "replace")) + len(query)

@@ -48,8 +48,7 @@ class RenderedPapers:
 
     def get_cached(self, paper_ids: Collection[int]) -> dict[int, Rendered] | None:
         """Return the papers when all of them are cached, None otherwise; never asks SQL in the caller's time."""
-        if time.monotonic() >= self._next_look:
-            self._look_in_background()
+        self._look_when_due()
         with self._lock:
             try:
                 found = {paper_id: self._papers[paper_id] for paper_id in paper_ids}
@@ -62,6 +61,7 @@ class RenderedPapers:
 
     def load(self, paper_ids: Collection[int]) -> dict[int, Rendered]:
         """Return the papers that exist, in any order; SQL only for those that are not cached."""
+        self._look_when_due()  # a process may show papers without ever showing a feed
         found = self._cached_part(paper_ids)
         missing = [paper_id for paper_id in paper_ids if paper_id not in found]
         if missing:
@@ -95,11 +95,19 @@ class RenderedPapers:
         self._checked_to = part[-1] if len(part) == CHECKED_PER_LOOK else 0
         self._looked_at = started
 
+    def _look_when_due(self) -> None:
+        if time.monotonic() >= self._next_look:
+            self._look_in_background()
+
     def _look_in_background(self) -> None:
         if not self._looking.acquire(blocking=False):
             return
         self._next_look = time.monotonic() + LOOK_SECONDS
-        threading.Thread(target=self._look_once, name="rendered-papers", daemon=True).start()
+        try:
+            threading.Thread(target=self._look_once, name="rendered-papers", daemon=True).start()
+        except RuntimeError as error:  # no thread to be had: whoever asks in a few seconds tries again
+            self._looking.release()
+            log.warning("changed papers not looked for", extra={"error": type(error).__name__})
 
     def _look_once(self) -> None:
         try:

@@ -13,6 +13,7 @@ from api.runtime.group_commit import GroupCommit
 from api.runtime.hints import Hints
 from api.runtime.keys import KeyRing, open_key_ring
 from api.runtime.limits import Limits
+from api.runtime.orders import Orders
 from api.runtime.rendered import RenderedPapers
 from api.runtime.search_follow import SearchFollower
 from api.runtime.serving import ServingModel
@@ -39,6 +40,7 @@ class Runtime:
     search: SearchFollower
     papers: RenderedPapers
     answers: Answers
+    orders: Orders
     access: Access
     intake: GroupCommit[EventBatch, BatchOutcome]
     hints: Hints
@@ -62,6 +64,7 @@ class Runtime:
 def build_runtime(settings: Settings, *, record: RecordEvents | None = None) -> Runtime:
     """Open what a process needs: nothing is connected yet, no thread runs; only one given `record` takes events."""
     database = Database(settings.resolved_database_url)
+    answers = Answers(database)
     return Runtime(
         settings=settings,
         db=database,
@@ -70,7 +73,8 @@ def build_runtime(settings: Settings, *, record: RecordEvents | None = None) -> 
         serving=ServingModel(database, settings.models_dir),
         search=SearchFollower(database, settings.search_dir),
         papers=RenderedPapers(database),
-        answers=Answers(database),
+        answers=answers,
+        orders=Orders(lambda: answers.generation),
         access=Access(database, token_seconds=settings.token_cache_seconds),
         intake=GroupCommit(database, record or _refuse, weigh=_count_events),
         hints=Hints(PendingReaders(settings.resolved_broker_url)),

@@ -33,7 +33,11 @@ Sort = Annotated[
 ]
 Prefix = Annotated[bool, Query(description="The last word may still be being typed, unless a space follows it.")]
 Personal = Annotated[
-    bool, Query(description="Let the reader's taste have a say in the order; needs a token that acts for a reader.")
+    bool,
+    Query(
+        description="Let the reader's taste have a say in the order; "
+        "needs a token with the scope `read` that acts for a reader."
+    ),
 ]
 WithCounts = Annotated[bool, Query(description="Count the matches of each value of a filter, on the first page.")]
 

@@ -38,9 +38,9 @@ class Part:
     line: int
 
 
-def read_position(session: Session) -> Position | None:
-    """Return how far the latest loading has come, None if there was none."""
-    state = read_state(session, STATE_KEY)
+def read_position(session: Session, *, is_held: bool = False) -> Position | None:
+    """Return how far the latest loading has come, None if there was none; held, it stays there for the transaction."""
+    state = read_state(session, STATE_KEY, is_held=is_held)
     if state is None:
         return None
     counts = IngestCounts(**state["counts"])
@@ -52,7 +52,7 @@ def begin(session: Session, *, fingerprint: str, run: str, now: datetime, is_ane
 
     Raises Conflict for a file that is not the one whose loading was broken off. A former owner's next part is refused.
     """
-    before = read_position(session)
+    before = read_position(session, is_held=True)
     if before is None or is_anew or (before.is_complete and before.fingerprint != fingerprint):
         return _keep(session, Position(fingerprint, run), now=now)
     if before.fingerprint != fingerprint:
@@ -87,7 +87,7 @@ def finish(session: Session, position: Position, *, now: datetime) -> Position:
 
 
 def _check_owner(session: Session, position: Position) -> None:
-    if read_position(session) != position:
+    if read_position(session, is_held=True) != position:
         raise Conflict("another process loads this file now")
 
 

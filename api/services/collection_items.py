@@ -49,7 +49,8 @@ def check_addition(
 ) -> Addition:  # fmt: skip
     """Return what is to be put into a reader's collection.
 
-    Raises NotFound for an unknown paper and for things of other kinds, Conflict for a paper that is there.
+    Raises NotFound for an unknown paper and for things of other kinds, Conflict for a paper that is there,
+    InvalidRequest for a full collection.
     """
     facts = find_own(session, viewer, owner, slug)
     if item_type != PAPER:
@@ -64,6 +65,7 @@ def check_addition(
         raise NotFound(f"there is no paper {item_id!r}")
     if collection_items.holds_paper(session, facts, paper_id):
         raise _is_there(item_id)
+    _check_room(session, facts)  # before anything is recorded
     is_saved = facts.user_id is not None and bool(saved_among(session, {(facts.user_id, paper_id)}))
     return Addition(paper_id, known[paper_id].external_id, is_saved)
 
@@ -77,8 +79,7 @@ def add_paper(
         _note_in_library(session, facts, addition.paper_id, note=note or None, now=now)
         return show(session, find_own(session, viewer, owner, slug))
     facts = written(session, facts, now=now)
-    if collection_items.count_items(session, facts.collection_id) >= MOST_ITEMS:
-        raise InvalidRequest(f"a collection holds {MOST_ITEMS} papers at most: make another one")
+    _check_room(session, facts)
     if not collection_items.append_item(session, facts.collection_id, addition.paper_id, note=note or None, now=now):
         raise _is_there(addition.external_id)
     collections.update_collection(session, facts.collection_id, {}, now=now)
@@ -102,6 +103,7 @@ def change_item(
     if note is None and position is None:
         return
     facts = written(session, facts, now=now)
+    _paper_in(session, facts, item)  # another writer may have taken it out before the lock
     if note is not None:
         collection_items.write_note(session, facts.collection_id, paper_id, note=note or None, now=now)
     if position is not None:
@@ -128,6 +130,11 @@ def remove_paper(session: Session, viewer: Viewer, owner: str, slug: str, *, rem
     if not collection_items.delete_item(session, facts.collection_id, removal.paper_id) and not facts.is_library:
         raise NotFound(f"paper {removal.external_id!r} is not in this collection")
     collections.update_collection(session, facts.collection_id, {}, now=now)
+
+
+def _check_room(session: Session, facts: CollectionFacts) -> None:
+    if not facts.is_library and collection_items.count_items(session, facts.collection_id) >= MOST_ITEMS:
+        raise InvalidRequest(f"a collection holds {MOST_ITEMS} papers at most: make another one")
 
 
 def _note_in_library(

@@ -12,7 +12,7 @@ from api.errors import Conflict, InvalidRequest, NotAllowed, NotFound
 from api.ids import normalised_id, title_key
 from api.services.hub_names import LIBRARY_SLUG, public_id_of, reader_of_name
 from api.store import collections, papers, users
-from api.store.collection_items import ItemFacts, load_items
+from api.store.collection_items import ItemFacts, load_first_items, load_items
 from api.store.collections import NO_ROW, CollectionFacts, Order, Place, Wanted
 from api.store.events import lock_readers
 from api.store.library import saved_among
@@ -78,7 +78,7 @@ def list_collections(
         last = page[-1]
         is_row = last.collection_id != NO_ROW
         following = collections.place_of(last, search.order) if is_row else BEGINNING[search.order]
-    items = load_items(session, page, most_each=LISTED_ITEMS)
+    items = load_first_items(session, page, most_each=LISTED_ITEMS)
     return [Shown(facts, its_items) for facts, its_items in zip(page, items, strict=True)], following
 
 
@@ -136,7 +136,7 @@ def delete_collection(session: Session, viewer: Viewer, owner: str, slug: str) -
     facts = find_own(session, viewer, owner, slug)
     if facts.is_library:
         raise NotAllowed("the library cannot be deleted: take its papers out one by one")
-    collections.delete_collection(session, facts.collection_id)
+    collections.delete_collection(session, _locked(session, facts).collection_id)
 
 
 def find_visible(session: Session, viewer: Viewer, owner: str, slug: str) -> CollectionFacts:
@@ -161,12 +161,14 @@ def find_own(session: Session, viewer: Viewer, owner: str, slug: str) -> Collect
 
 
 def written(session: Session, facts: CollectionFacts, *, now: datetime) -> CollectionFacts:
-    """Return a collection that has a row, no other writer changing it: a library gets one here."""
+    """Return a collection that has a row, no other writer changing it: a library gets one here.
+
+    Raises NotFound for a collection that was deleted meanwhile.
+    """
     if facts.collection_id == NO_ROW:
         user_id = users.ensure_users(session, [facts.external_user], now=now)[0][facts.external_user]
         return _found(session, facts.external_user, ensure_library(session, user_id, now=now))
-    lock_readers(session, [facts.user_id or 0])
-    return facts
+    return _locked(session, facts)
 
 
 def ensure_library(session: Session, user_id: int, *, now: datetime) -> str:
@@ -197,6 +199,12 @@ def _new_row(user_id: int, title: str, *, now: datetime) -> PaperCollection:
         created_at=now,
         updated_at=now,
     )
+
+
+def _locked(session: Session, facts: CollectionFacts) -> CollectionFacts:
+    """Return what a collection is once no other writer changes it; NotFound when one deleted it meanwhile."""
+    lock_readers(session, [facts.user_id or 0])
+    return _found(session, facts.external_user, facts.public_id)
 
 
 def _found(session: Session, external_user: str, public_id: str) -> CollectionFacts:

@@ -1,6 +1,6 @@
 """The daily lists: papers by the day they entered one, newest first, by votes or by what is trending."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 
 from api.errors import NotFound
 from api.ids import normalised_id
+from api.runtime.orders import Orders
 from api.services.listings import find_paper
-from api.services.trending import Window, read_board
+from api.services.trending import Board, Window, read_board
 from api.settings import read_settings
-from api.store.daily import Listed, Wanted, load_listed, load_shown, newest_daily_ids, published_ids
+from api.store.daily import MOST_OF_A_SPAN, Wanted, load_listed, load_shown, newest_daily_ids, published_ids
 from api.store.feeds import FeedStore
 from api.store.tables import Paper
 from api.store.votes import count_upvotes
@@ -44,15 +45,20 @@ class Voted:
     upvotes: int
 
 
-def list_daily(session: Session, feeds: FeedStore, ask: DailyAsk, *, now: datetime) -> tuple[list[int], bool]:
+def list_daily(
+    session: Session, feeds: FeedStore, ask: DailyAsk, *, now: datetime, orders: Orders
+) -> tuple[list[int], bool]:
     """Return the papers of a page in their order, and whether there are more after it."""
     if ask.offset >= DEEPEST_DAILY:
         return [], False
     if ask.sort == "trending":
-        scores = _trending_scores(session, feeds, ask, now=now)
-        found = _most_trending(session, ask, scores)
+        board = _read_board(session, feeds, now=now)
+        if ask.wanted.since is None:
+            found = _most_trending(session, ask, dict(board.trending(ask.window)))
+        else:
+            found = _trending_of_span(session, ask, board, orders=orders)
     elif ask.is_of_one_day:
-        found = _cut(_by_votes(session, load_listed(session, ask.wanted)), ask)
+        found = _by_votes(session, ask.wanted, orders, offset=ask.offset, limit=ask.limit + 1)
     else:
         found = newest_daily_ids(session, ask.wanted, offset=ask.offset, limit=ask.limit + 1)
     return found[: ask.limit], len(found) > ask.limit
@@ -86,20 +92,15 @@ def find_voted(session: Session, name: str) -> Voted:
     return found[0]
 
 
-def _trending_scores(session: Session, feeds: FeedStore, ask: DailyAsk, *, now: datetime) -> dict[int, float]:
-    half_life_days = read_settings().trending_half_life_days
-    board = read_board(session, now=now, half_life_days=half_life_days, feeds=feeds)
-    return dict(board.trending(ask.window))
+def _read_board(session: Session, feeds: FeedStore, *, now: datetime) -> Board:
+    return read_board(session, now=now, half_life_days=read_settings().trending_half_life_days, feeds=feeds)
 
 
 def _most_trending(session: Session, ask: DailyAsk, scores: dict[int, float]) -> list[int]:
-    """Return what is trending by its score, then the others: of a span by votes, else newest first."""
-    if ask.wanted.since is not None:
-        voted = _by_votes(session, load_listed(session, ask.wanted))
-        return _cut(sorted(voted, key=lambda paper_id: -scores.get(paper_id, 0.0)), ask)
+    """Return what is trending by its score, then the others, newest first."""
     listed = {paper.paper_id for paper in load_listed(session, ask.wanted, among=scores)}
     trending = [paper_id for paper_id in scores if paper_id in listed]
-    found = _cut(trending, ask)
+    found = trending[ask.offset : ask.offset + ask.limit + 1]
     missing = ask.limit + 1 - len(found)
     if missing > 0:
         offset = max(ask.offset - len(trending), 0)
@@ -107,13 +108,24 @@ def _most_trending(session: Session, ask: DailyAsk, scores: dict[int, float]) ->
     return found
 
 
-def _by_votes(session: Session, listed: Iterable[Listed]) -> list[int]:
-    """Return papers by all their upvotes; the newest first among equals, as they come."""
-    papers = {paper.paper_id: paper.upvotes for paper in listed}
-    here = count_upvotes(session, papers)
-    return sorted(papers, key=lambda paper_id: -(papers[paper_id] + here.get(paper_id, 0)))
+def _trending_of_span(session: Session, ask: DailyAsk, board: Board, *, orders: Orders) -> list[int]:
+    """Return what is trending by its score, then the others of the span by votes."""
+
+    def load() -> list[int]:
+        scores = dict(board.trending(ask.window))
+        voted = _by_votes(session, ask.wanted, orders, offset=0, limit=MOST_OF_A_SPAN)
+        return sorted(voted, key=lambda paper_id: -scores.get(paper_id, 0.0))
+
+    key = (ask.wanted, ask.window, board.built_at)
+    return orders.read(key, load, offset=ask.offset, limit=ask.limit + 1)
 
 
-def _cut(paper_ids: list[int], ask: DailyAsk) -> list[int]:
-    """Return the page and one paper more, which says that there is another page."""
-    return paper_ids[ask.offset : ask.offset + ask.limit + 1]
+def _by_votes(session: Session, wanted: Wanted, orders: Orders, *, offset: int, limit: int) -> list[int]:
+    """Return papers by all their upvotes; the newest first among equals."""
+
+    def load() -> list[int]:
+        papers = {paper.paper_id: paper.upvotes for paper in load_listed(session, wanted)}
+        here = count_upvotes(session, papers)
+        return sorted(papers, key=lambda paper_id: -(papers[paper_id] + here.get(paper_id, 0)))
+
+    return orders.read(wanted, load, offset=offset, limit=limit)

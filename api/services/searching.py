@@ -131,9 +131,7 @@ def _search_index(runtime: Runtime, parsed: Parsed, query: SearchQuery, *, most:
         ranked = runtime.search.search(replace(query, node=looser), limit=LEXICAL_DEPTH)
     node = AllOf(parsed.demands) if parsed.demands else Everything()
 
-    def fits(paper_ids: list[int]) -> Sequence[int]:
-        if not parsed.demands and query.filters == NO_FILTERS:
-            return paper_ids
+    def fits(paper_ids: list[int]) -> Sequence[int]:  # asked also without demands: the model knows papers that are gone
         among = replace(query.filters, paper_ids=tuple(paper_ids))
         return runtime.search.search(SearchQuery(node, among), limit=len(paper_ids)).paper_ids
 

@@ -121,7 +121,8 @@ def finish_run(
 ) -> None:
     """Record that the source was read to its end; `chance`, 0 to 1, spreads the next runs; raises SourceLost."""
     values = _ended(counts, problem) | {"success_at": now, "failures": 0, "failing_since": None, "failure": None}
-    _write(session, lease, values | {"due_at": now + every * (1 + JITTER * (chance - 0.5))})
+    due_at = now + every * (1 + JITTER * (chance - 0.5))
+    _write(session, lease, values | {"due_at": due_at, "requested_at": rows.request_after_run()})
 
 
 def leave_run(
@@ -133,8 +134,8 @@ def leave_run(
     counts: Mapping[str, int],
     problem: str | None,
 ) -> None:
-    """Give the source back before its end, to be read on at `due_at`; raises SourceLost."""
-    values = _ended(counts, problem) | {"due_at": due_at}
+    """Give the source back before its end, to be read on at `due_at`, paused or not if asked for; raises SourceLost."""
+    values = _ended(counts, problem) | {"due_at": due_at, "requested_at": rows.request_after_break(due_at)}
     if has_moved:
         values |= {"failures": 0, "failing_since": None, "failure": None}
     _write(session, lease, values)
@@ -159,6 +160,7 @@ def fail_run(
         "failing_since": since,
         "failure": line_of_text(reason, name="failure")[:LONGEST_TEXT],
         "due_at": now + backoff(failures, retry_after_seconds=retry_after_seconds, chance=chance),
+        "requested_at": rows.request_after_run(),
     }
     _write(session, lease, values)
     return failures

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from api.store.tables import EPOCH, ONE_MICROSECOND, LibraryItem, User
-from api.store.tables_collections import CollectionItem, PaperCollection
+from api.store.tables_collections import IS_PUBLIC, CollectionItem, PaperCollection
 
 Order: TypeAlias = Literal["position", "modified"]
 Place: TypeAlias = tuple[
@@ -58,19 +58,13 @@ def find_collection(session: Session, external_user: str, *, public_id: str | No
 
 def load_collections(session: Session, wanted: Wanted) -> list[CollectionFacts]:
     """Return the collections that a viewer may see, from a place on."""
-    query = _facts_query().where(*_conditions(wanted))
-    number = PaperCollection.collection_id
-    after = None if wanted.after is None else sa.tuple_(*(sa.literal(part, sa.BigInteger) for part in wanted.after))
-    if wanted.order == "position":
-        query = query.order_by(PaperCollection.position, number)
-        if after is not None:
-            query = query.where(sa.tuple_(PaperCollection.position, number) > after)
-    else:
-        modified = sa.type_coerce(_modified(), sa.BigInteger)
-        query = query.order_by(modified.desc(), number.desc())
-        if after is not None:
-            query = query.where(sa.tuple_(modified, number) < after)
-    return [CollectionFacts(*row) for row in session.execute(query.limit(wanted.limit))]
+    found = _load_some(session, wanted, IS_PUBLIC)
+    if wanted.viewer_id is not None:
+        # Apart from the public ones, which alone are read along their index.
+        mine = PaperCollection.is_private & (PaperCollection.user_id == wanted.viewer_id)
+        found += _load_some(session, wanted, mine)
+        found.sort(key=lambda facts: place_of(facts, wanted.order), reverse=wanted.order == "modified")
+    return found[: wanted.limit]
 
 
 def place_of(facts: CollectionFacts, order: Order) -> Place:
@@ -153,27 +147,30 @@ def _facts_query() -> "sa.Select[*tuple[Any, ...]]":
         row.is_private,
         row.theme,
         row.position,
-        _modified().label("modified_at"),
+        row.updated_at,
     ).join(User, User.user_id == row.user_id)
 
 
-def _modified() -> sa.Case[datetime]:
-    """When a collection changed: a library's saves are events, which do not touch its row."""
-    changed = (
-        sa.select(sa.func.max(LibraryItem.changed_at))
-        .where(LibraryItem.user_id == PaperCollection.user_id)
-        .correlate(PaperCollection)
-        .scalar_subquery()
-    )
-    is_later = PaperCollection.is_library & (changed > PaperCollection.updated_at)
-    return sa.case((is_later, changed), else_=PaperCollection.updated_at)
+def _load_some(
+    session: Session, wanted: Wanted, visible: sa.ColumnElement[bool] | sa.TextClause
+) -> list[CollectionFacts]:
+    query = _facts_query().where(visible, *_conditions(wanted))
+    number = PaperCollection.collection_id
+    after = None if wanted.after is None else sa.tuple_(*(sa.literal(part, sa.BigInteger) for part in wanted.after))
+    if wanted.order == "position":
+        query = query.order_by(PaperCollection.position, number)
+        if after is not None:
+            query = query.where(sa.tuple_(PaperCollection.position, number) > after)
+    else:
+        modified = sa.type_coerce(PaperCollection.updated_at, sa.BigInteger)
+        query = query.order_by(modified.desc(), number.desc())
+        if after is not None:
+            query = query.where(sa.tuple_(modified, number) < after)
+    return [CollectionFacts(*row) for row in session.execute(query.limit(wanted.limit))]
 
 
 def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
-    visible = sa.not_(PaperCollection.is_private)
-    if wanted.viewer_id is not None:
-        visible = visible | (PaperCollection.user_id == wanted.viewer_id)
-    found = [visible]
+    found: list[sa.ColumnElement[bool]] = []
     if wanted.owners:
         found.append(User.external_id.in_(wanted.owners))
     if wanted.paper_ids is not None:

@@ -1,5 +1,6 @@
 """The database: one engine a process, short read sessions and write transactions that begin as writers."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +14,10 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 SQLITE_BUSY_MS: Final = 10_000  # writers of other processes hold the lock for under 200 ms each
+WAL_LOOK_SECONDS: Final = 0.01
 _WRITES = "paperfeed_writes"
 # FULL syncs the log at every commit: what was acknowledged survives the loss of the machine.
 _SQLITE_PRAGMAS: Final[tuple[str, ...]] = (
-    "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
     f"busy_timeout={SQLITE_BUSY_MS}",
@@ -75,6 +76,7 @@ class Database:
         raw: Any = connection
         raw.isolation_level = None  # the driver must not open transactions of its own: `_begin_sqlite` does
         cursor = raw.cursor()
+        _use_wal(cursor)
         for pragma in self._pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
@@ -102,6 +104,20 @@ def _create_engine(url: str, *, pool_size: int) -> sa.Engine:
 
 def _to_json(value: object) -> str:
     return orjson.dumps(value).decode()
+
+
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    """Let readers and a writer work side by side; SQLite itself does not wait for another who is about to write."""
+    until = time.monotonic() + SQLITE_BUSY_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(WAL_LOOK_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

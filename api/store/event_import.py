@@ -32,6 +32,13 @@ _POSTGRESQL_ACTIVE: Final = (
     "UPDATE users SET last_active_at = new.active FROM unnest(%s::bigint[], %s::bigint[]) AS new (reader, active)"
     " WHERE user_id = new.reader AND (last_active_at IS NULL OR last_active_at < new.active)"
 )
+# Lists of collections are ordered by their rows alone: that of a library follows what was saved and unsaved.
+_TOUCH: Final = (
+    "UPDATE collections SET updated_at = changes.changed"  # noqa: S608 - our own numbers
+    " FROM (SELECT user_id AS reader, max(occurred_at) AS changed FROM events"
+    f" WHERE event_pk > {{}} AND kind IN ({int(EventKind.SAVE)}, {int(EventKind.UNSAVE)}) GROUP BY user_id) AS changes"
+    " WHERE user_id = changes.reader AND is_library AND updated_at < changes.changed"
+)
 
 
 def append_history(session: Session, rows: Sequence[ImportRow]) -> int:
@@ -70,6 +77,9 @@ def project_history(session: Session, *, after_event_pk: int) -> None:
             where=sa.tuple_(time_or_start(new.changed_at), new.changed_pk)
             > sa.tuple_(time_or_start(LibraryItem.changed_at), LibraryItem.changed_pk),
         )
+    )
+    session.connection().exec_driver_sql(
+        _TOUCH.format("?" if session.get_bind().dialect.name == "sqlite" else "%s"), (after_event_pk,)
     )
 
 

@@ -20,6 +20,7 @@ _UPSERT: Final = (
     f" WHERE (coalesce(excluded.changed_at, {BEFORE_ALL}), excluded.changed_pk)"
     f" > (coalesce(library.changed_at, {BEFORE_ALL}), library.changed_pk)"
 )
+_TOUCH: Final = "UPDATE collections SET updated_at = {0} WHERE user_id = {0} AND is_library AND updated_at < {0}"
 _SAVED: Final = OfPairs(
     "SELECT library.user_id, library.paper_id FROM {asked}"
     " JOIN library ON library.user_id = asked.first AND library.paper_id = asked.second WHERE library.is_saved",
@@ -55,7 +56,13 @@ def project_changes(session: Session, changes: Sequence[LibraryChange]) -> None:
         return
     connection = session.connection()
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
-    connection.exec_driver_sql(_UPSERT.format(", ".join([mark] * len(_FIELDS))), sorted(map(_row, latest.values())))
+    rows = sorted(map(_row, latest.values()))
+    connection.exec_driver_sql(_UPSERT.format(", ".join([mark] * len(_FIELDS))), rows)
+    changed = {user_id: 0 for user_id, *_ in rows}
+    for user_id, *_, at, _ in rows:
+        changed[user_id] = max(changed[user_id], at or 0)
+    # Lists of collections are ordered by their rows alone; most readers' libraries have none.
+    connection.exec_driver_sql(_TOUCH.format(mark), [(at, user_id, at) for user_id, at in changed.items()])
 
 
 def saved_among(session: Session, pairs: Collection[tuple[int, int]]) -> set[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """Bringing a database to the tables of this version, safely from several processes at once."""
 
 import logging
+import time
 from pathlib import Path
 from typing import Final
 
@@ -12,33 +13,81 @@ from api.store.engine import Database
 log = logging.getLogger(__name__)
 
 MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
-HEAD: Final = "0008"  # newest revision; named here so that a process that only asks need not load alembic
+HEAD: Final = "0009"  # newest revision; named here so that a process that only asks need not load alembic
 UPGRADE_LOCK: Final = 5_071_944_318  # any number that nobody else locks in the same PostgreSQL database
+UPGRADE_LOOK_SECONDS: Final = 0.2  # between looks whether another process has upgraded
+LOCK_SECONDS: Final = 2.0  # a revision waits this long for a table: whoever comes after it waits as long
+LOCK_TRIES: Final = 60
+LOCK_PAUSE_SECONDS: Final = 3.0  # before a table is asked for again
 
+_LOCK_STATES: Final = frozenset({"55P03", "40P01"})  # of PostgreSQL: a lock was not to be had, a deadlock
 _VERSION: Final = sa.table("alembic_version", sa.column("version_num", sa.String))  # kept by alembic
 
 
 def upgrade(db: Database) -> bool:
-    """Run all missing revisions in one transaction; True when there were any.
+    """Run all missing revisions, on SQLite in one transaction, else each in its own; True when there were any.
 
     A second process that upgrades at the same time waits for the first and then finds nothing to do.
     """
     if is_current(db):
         return False
+    before = _upgrade_at_once(db) if db.is_sqlite else _upgrade_in_steps(db)
+    if before == HEAD:
+        return False
+    log.info("database upgraded", extra={"from": before, "to": HEAD})
+    return True
+
+
+def _upgrade_at_once(db: Database) -> str | None:
+    """Return the revision before; SQLite's write transaction is the lock."""
     with db.write() as session:
         connection = session.connection()
-        if not db.is_sqlite:  # SQLite's write transaction is the lock already
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(UPGRADE_LOCK)))
         before = current_revision(connection)
         run_revisions(connection, to=HEAD)
-        changed = current_revision(connection) != before
-    if changed:
-        log.info("database upgraded", extra={"from": before, "to": HEAD})
-    return changed
+    return before
+
+
+def _upgrade_in_steps(db: Database) -> str | None:
+    """Return the revision before; between two revisions others get at their tables."""
+    with db.engine.connect() as connection:
+        try:
+            # Asking again, not waiting: an index cannot be built beside a statement that waits for its builder.
+            while not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(UPGRADE_LOCK))):
+                connection.rollback()
+                time.sleep(UPGRADE_LOOK_SECONDS)
+            before = current_revision(connection)
+            connection.rollback()
+            _run_patiently(connection)
+        finally:
+            connection.invalidate()  # its end is the end of the lock and of the limit
+    return before
+
+
+def _run_patiently(connection: sa.Connection) -> None:
+    """Run the missing revisions, again from the first that is missing when a table was not to be had."""
+    for tried in range(1, LOCK_TRIES + 1):
+        limit_lock_waits(connection)
+        connection.commit()
+        try:
+            run_revisions(connection, to=HEAD)
+        except sa.exc.OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) not in _LOCK_STATES or tried == LOCK_TRIES:
+                raise
+        else:
+            return
+        connection.rollback()
+        log.info("upgrade waits for a table", extra={"tried": tried})
+        time.sleep(LOCK_PAUSE_SECONDS)
+
+
+def limit_lock_waits(connection: sa.Connection, *, seconds: float | None = None) -> None:
+    """Let this connection to PostgreSQL wait so long for a lock, the usual time unless told; 0 is without end."""
+    wait = LOCK_SECONDS if seconds is None else seconds
+    connection.execute(sa.select(sa.func.set_config("lock_timeout", f"{wait * 1000:.0f}ms", False)))
 
 
 def run_revisions(connection: sa.Connection, *, to: str) -> None:
-    """Run the missing revisions up to this one in the caller's transaction."""
+    """Run the missing revisions up to this one, in the caller's transaction where the connection is in one."""
     from alembic import command
     from alembic.config import Config
     from alembic.util.exc import CommandError

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from api.store.facts import newest_paper_at
-from api.store.tables import Paper
+from api.store.tables import Paper, UtcTime
 from api.store.tables_sources import Source, SourcePace
 from api.store.upsert import insert_into
 
@@ -95,7 +95,6 @@ def claim_source(
             lease_until=lease_until,
             fencing_token=Source.fencing_token + 1,
             started_at=now,
-            requested_at=None,
         )
         .returning(Source.fencing_token)
         .execution_options(**_NO_SYNC)
@@ -118,6 +117,17 @@ def update_held_source(session: Session, lease: SourceLease, values: Mapping[str
         .execution_options(**_NO_SYNC)
     )
     return session.scalar(statement) is not None
+
+
+def request_after_run() -> sa.Case[Any]:
+    """Return what is left to be done when a run ends: what was asked for after it began."""
+    return sa.case((Source.requested_at <= Source.started_at, None), else_=Source.requested_at)
+
+
+def request_after_break(due_at: datetime) -> sa.Case[Any]:
+    """Return from when a run that was asked for is wanted again, when it ends before all was read."""
+    goes_on_at = sa.literal(due_at, UtcTime())
+    return sa.case((Source.requested_at <= Source.started_at, goes_on_at), else_=Source.requested_at)
 
 
 def update_source(session: Session, name: str, values: Mapping[str, Any]) -> bool:
@@ -186,7 +196,7 @@ def release_pace(session: Session, held: PaceHeld, *, free_at: datetime) -> None
 
 
 def _is_wanted(now: datetime) -> sa.ColumnElement[bool]:
-    return sa.or_(Source.requested_at.is_not(None), sa.and_(Source.is_paused.is_(False), Source.due_at <= now))
+    return sa.or_(Source.requested_at <= now, sa.and_(Source.is_paused.is_(False), Source.due_at <= now))
 
 
 def _is_free(now: datetime) -> sa.ColumnElement[bool]:

@@ -11,9 +11,10 @@ from api.store.tables import ServiceState
 from api.store.upsert import insert_into
 
 
-def read_state(session: Session, key: str) -> dict[str, Any] | None:
-    """Return what is kept under `key`, None if nothing is."""
-    return session.scalar(sa.select(ServiceState.value).where(ServiceState.key == key))
+def read_state(session: Session, key: str, *, is_held: bool = False) -> dict[str, Any] | None:
+    """Return what is kept under `key`, None if nothing is; held, nobody else writes it until the transaction ends."""
+    query = sa.select(ServiceState.value).where(ServiceState.key == key)
+    return session.scalar(query.with_for_update() if is_held else query)
 
 
 def write_state(session: Session, key: str, value: Mapping[str, object], *, now: datetime) -> None:

@@ -36,14 +36,17 @@ class PaperCollection(Base):
     theme: Mapped[str] = mapped_column(sa.String(20))
     position: Mapped[int]  # orders the reader's collections; gaps mean nothing
     created_at: Mapped[datetime]
-    updated_at: Mapped[datetime]
+    updated_at: Mapped[datetime]  # of the library, also when a save or an unsave changed it last
 
 
 class CollectionItem(Base):
     """A paper in a collection; of the library only what was said beside the save, which stands in `library`."""
 
     __tablename__ = "collection_items"
-    __table_args__ = (sa.Index("ix_collection_items_paper_id", "paper_id"),)
+    __table_args__ = (
+        sa.Index("ix_collection_items_paper_id", "paper_id"),
+        sa.Index("ix_collection_items_order", "collection_id", "position", "paper_id"),
+    )
 
     collection_id: Mapped[int] = mapped_column(
         BigId, sa.ForeignKey("collections.collection_id", ondelete="CASCADE"), primary_key=True

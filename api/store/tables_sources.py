@@ -22,7 +22,7 @@ class Source(Base):
     scope: Mapped[str] = mapped_column(sa.Text(), default="")  # what the cursor is about, such as the categories
     seen: Mapped[dict[str, Any]] = mapped_column(default=dict)  # {address: {"etag", "modified"}} of its last answers
     is_paused: Mapped[bool] = mapped_column(default=False)
-    requested_at: Mapped[datetime | None]  # somebody wants it now, paused or not
+    requested_at: Mapped[datetime | None]  # somebody wants it from then on, paused or not; until a run has ended
     due_at: Mapped[datetime]
     lease_owner: Mapped[str | None] = mapped_column(sa.String(100))
     lease_until: Mapped[datetime | None]

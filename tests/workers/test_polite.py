@@ -151,13 +151,25 @@ def test_half_an_answer_is_none(there: Host, sqlite_database: Database) -> None:
 @pytest.mark.parametrize("there", [always(Reply(hang=True))], indirect=True)
 def test_a_host_that_hangs_is_left_at_the_limit_of_a_request(there: Host, sqlite_database: Database) -> None:
     started = time.monotonic()
-    with client_of(sqlite_database, request_seconds=0.3) as client, pytest.raises(SourceFailed, match="Timeout"):
+    with (
+        client_of(sqlite_database, request_seconds=0.3) as client,
+        pytest.raises(SourceFailed, match=r"Timeout|longer than"),
+    ):
         client.fetch(Ask(there.url))
     assert time.monotonic() - started < 10
 
 
-def test_a_host_that_answers_a_drop_at_a_time_is_left_too(sqlite_database: Database) -> None:
-    with _Dripping() as url, client_of(sqlite_database, request_seconds=0.5) as client:
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Endless: ",
+    ],
+    ids=["body", "body without a length", "headers"],
+)
+def test_a_host_that_answers_a_drop_at_a_time_is_left_too(start: bytes, sqlite_database: Database) -> None:
+    with _Dripping(start) as url, client_of(sqlite_database, request_seconds=0.5) as client:
         started = time.monotonic()
         with pytest.raises(SourceFailed, match="longer than"):
             client.fetch(Ask(url))
@@ -188,6 +200,33 @@ def test_redirects_are_followed_a_few_times_and_keys_stay_with_their_host(
                 client.fetch(Ask(there.url))
 
 
+@pytest.mark.parametrize(
+    ("steps", "is_refused"),
+    [
+        (("8.8.8.8", "169.254.169.254"), True),
+        (("8.8.8.8", "127.0.0.1"), True),
+        (("8.8.8.8", "[::ffff:10.0.0.1]"), True),
+        (("8.8.8.8", "9.9.9.9"), False),
+        (("10.0.0.1", "10.0.0.2"), False),
+    ],
+)
+def test_nobody_outside_leads_requests_to_a_host_inside(
+    steps: tuple[str, str], is_refused: bool, there: Host, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", there.url)  # so that one host answers for all of these
+    there.answer = in_turn(Reply(status=302, headers={"Location": f"http://{steps[1]}/keys"}), Reply(b"followed"))
+    asked = Ask(f"http://{steps[0]}/feed")
+    with client_of(sqlite_database) as client:
+        if is_refused:
+            with pytest.raises(SourceFailed, match="not public"):
+                client.fetch(asked)
+        else:
+            assert client.fetch(asked)[0].body == b"followed"
+    assert len(there.asked) == (1 if is_refused else 2)
+
+
 def test_failures_name_host_and_path_but_never_the_query(sqlite_database: Database) -> None:
     with client_of(sqlite_database) as client, pytest.raises(SourceFailed) as failed:
         client.fetch(Ask("http://127.0.0.1:9/works?api_key=hidden"))
@@ -204,10 +243,10 @@ def test_requests_say_who_asks(there: Host, sqlite_database: Database) -> None:
     assert user_agent("").startswith("paperfeed/")
 
 
-def _drip(connection: object, is_over: threading.Event) -> None:
+def _drip(connection: object, start: bytes, is_over: threading.Event) -> None:
     send = connection.sendall  # type: ignore[attr-defined]  # a socket
     try:
-        send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        send(start)
         while not is_over.wait(0.05):
             send(b"x")
     except OSError:
@@ -216,6 +255,9 @@ def _drip(connection: object, is_over: threading.Event) -> None:
 
 class _Dripping:
     """A server that sends a byte now and then."""
+
+    def __init__(self, start: bytes) -> None:
+        self._start = start
 
     def __enter__(self) -> str:
         self._over = threading.Event()
@@ -227,7 +269,7 @@ class _Dripping:
         connection, _ = self._server.accept()
         with connection:
             connection.recv(4096)
-            _drip(connection, self._over)
+            _drip(connection, self._start, self._over)
 
     def __exit__(self, *_: object) -> None:
         self._over.set()

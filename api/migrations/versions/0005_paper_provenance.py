@@ -3,14 +3,16 @@
 import sqlalchemy as sa
 from alembic import op
 
+from api.migrations.building import PartialIndex, build_indexes, is_postgresql
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-_LISTED = sa.text("deleted_at IS NULL AND withdrawn_at IS NULL")
-_UNLISTED = sa.text("deleted_at IS NOT NULL OR withdrawn_at IS NOT NULL")
-_KNOWN = sa.text("doi IS NOT NULL")
+_LISTED = "deleted_at IS NULL AND withdrawn_at IS NULL"
+_UNLISTED = "deleted_at IS NOT NULL OR withdrawn_at IS NOT NULL"
+_ENDS = ("deleted_at", "withdrawn_at")
 
 
 def upgrade() -> None:
@@ -27,14 +29,19 @@ def upgrade() -> None:
         sa.Column("fields", sa.JSON(), nullable=True),
         sa.Column("provenance", sa.JSON(), nullable=True),
     ):
-        op.add_column("papers", column)
-    op.drop_index("ix_papers_listed", table_name="papers")
-    ends = ["deleted_at", "withdrawn_at"]
-    listed = ["listed_at", "paper_id", *ends]
-    op.create_index("ix_papers_listed", "papers", listed, sqlite_where=_LISTED, postgresql_where=_LISTED)
-    unlisted = ["paper_id", *ends]
-    op.create_index("ix_papers_unlisted", "papers", unlisted, sqlite_where=_UNLISTED, postgresql_where=_UNLISTED)
-    op.create_index("ix_papers_doi", "papers", ["doi"], sqlite_where=_KNOWN, postgresql_where=_KNOWN)
+        # They are there already when an earlier upgrade was broken off while it built the indexes.
+        op.add_column("papers", column, if_not_exists=is_postgresql())
+    listed = "ix_papers_listed_new" if is_postgresql() else "ix_papers_listed"  # SQLite cannot rename an index
+    if not is_postgresql():
+        op.drop_index("ix_papers_listed", table_name="papers")
+    build_indexes(
+        PartialIndex(listed, "papers", ("listed_at", "paper_id", *_ENDS), _LISTED),
+        PartialIndex("ix_papers_unlisted", "papers", ("paper_id", *_ENDS), _UNLISTED),
+        PartialIndex("ix_papers_doi", "papers", ("doi",), "doi IS NOT NULL"),
+    )
+    if is_postgresql():  # the old one serves until the new one is whole
+        op.drop_index("ix_papers_listed", table_name="papers")
+        op.execute("ALTER INDEX ix_papers_listed_new RENAME TO ix_papers_listed")
 
 
 def downgrade() -> None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from api.runtime.state import Runtime
+from api.services import collection_items
 from api.store.engine import Database
 from api.store.tables import Event, Paper
 from api.store.tables_collections import PaperCollection
@@ -211,6 +212,42 @@ def test_a_paper_that_its_source_removed_is_in_no_collection(
     ada.ask("DELETE", f"{slug}/items/{item}", status=404)
 
 
+def test_a_full_collection_refuses_a_paper_before_anything_is_recorded(
+    ada: Reader, papers: list[str], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collection_items, "MOST_ITEMS", 1)
+    slug = ada.make("List")
+    ada.add(slug, papers[0])
+    ada.add(slug, papers[1], status=400)
+    assert kinds(database) == [EventKind.SAVE]
+    assert ada.papers(LIBRARY) == [papers[0]]
+
+
+def test_a_paper_that_its_source_removed_takes_no_room(
+    ada: Reader, papers: list[str], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collection_items, "MOST_ITEMS", 1)
+    slug = ada.make("List")
+    ada.add(slug, papers[0])
+    with database.write() as session:
+        session.execute(sa.update(Paper).where(Paper.external_id == papers[0]).values(deleted_at=datetime.now(UTC)))
+    ada.add(slug, papers[1])
+    assert ada.papers(slug) == [papers[1]]
+
+
+def test_a_save_moves_a_library_that_has_a_row_to_the_front(ada: Reader, eve: Reader, papers: list[str]) -> None:
+    ada.ask("PATCH", LIBRARY, {"private": False})
+    slug = eve.make("Newer")[1:]
+    assert eve.slugs(sort="lastModified")[-1] == "ada/library"
+    event = {"id": "0f8fad5b-d9cb-469f-a165-708677289501", "kind": "save", "paper_id": papers[0]}
+    event["occurred_at"] = datetime.now(UTC).isoformat()
+    ada.client.post("/v1/events", json={"events": [event]}, headers=ada.headers)
+    found = eve.ask("GET", "", sort="lastModified")
+    assert [one["slug"] for one in found].index("ada/library") < [one["slug"] for one in found].index(slug)
+    changed = datetime.fromisoformat(found[0]["lastUpdated"])
+    assert abs(changed - datetime.fromisoformat(event["occurred_at"])) < timedelta(milliseconds=1)
+
+
 def test_a_title_of_ones_own_is_taken_once_and_its_slug_is_said(ada: Reader, eve: Reader) -> None:
     slug = ada.make("Recent models")
     said = ada.ask("POST", "", {"title": "recent  Models!"}, status=409)
@@ -304,6 +341,27 @@ def test_a_token_that_only_writes_sees_what_everybody_sees(reader_of: Callable[.
     writing = reader_of("ada", "write")
     writing.ask("GET", LIBRARY, status=404)
     assert writing.slugs() == []
+
+
+def test_a_token_that_only_writes_learns_nothing_of_private_collections(
+    ada: Reader, reader_of: Callable[..., Reader], papers: list[str], database: Database
+) -> None:
+    slug = ada.make("Secret", private=True)
+    item = ada.add(slug, papers[0])["items"][0]["_id"]
+    before = kinds(database)
+    writing = reader_of("ada", "write")
+    for method, path, body in (
+        ("POST", "", {"title": "Secret"}),
+        ("PATCH", slug, {"theme": "green"}),
+        ("DELETE", slug, None),
+        ("POST", f"{slug}/items", {"item": {"id": papers[1], "type": "paper"}}),
+        ("PATCH", f"{slug}/items/{item}", {"note": "x"}),
+        ("DELETE", f"{slug}/items/{item}", None),
+        ("POST", f"{slug}/resource-group", {"resourceGroupId": None}),
+    ):
+        assert "scope `read`" in writing.ask(method, path, body, status=403)["error"]
+    assert ada.papers(slug) == [papers[0]]
+    assert kinds(database) == before
 
 
 def test_a_service_acts_for_the_reader_it_names(client: TestClient, as_ada: dict[str, str], papers: list[str]) -> None:
@@ -425,7 +483,7 @@ def test_a_list_takes_a_fixed_number_of_statements(
     statements.clear()
     assert len(ada.slugs()) == 4
     selects = [statement for statement in statements if statement.lstrip().upper().startswith("SELECT")]
-    assert len(selects) <= 4  # collections, two of papers, and the row of the library
+    assert len(selects) <= 7  # public and private collections, the row of the library, and four of papers
 
 
 def test_what_anybody_may_see_has_a_tag_and_what_is_personal_is_never_kept(

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from api.routes.hub_asking import DAILY_PARAMETERS, FOUND_PARAMETERS, PUBLISHED_PARAMETERS
 from api.runtime.state import Runtime
 from api.services.trending import forget_boards
 from api.store.engine import Database
@@ -205,3 +206,62 @@ def test_a_list_costs_the_same_few_statements_whatever_its_length(
     statements.clear()
     ids_of(client, "?limit=6")
     assert statements == []
+
+
+@pytest.mark.parametrize("query", ["date=2025-12-08", "month=2025-12&sort=trending", "date=2025-12-08&sort=trending"])
+def test_all_pages_of_a_span_are_cut_from_one_order(client: TestClient, statements: list[str], query: str) -> None:
+    whole = ids_of(client, f"?{query}&limit=6")
+    statements.clear()
+    paged = [ids_of(client, f"?{query}&limit=1&p={page}") for page in range(len(whole))]
+    assert [one for page in paged for one in page] == whole
+    assert ids_of(client, f"?{query}&limit=6&p=900") == []
+    assert not any("daily_at >=" in one for one in statements)
+
+
+def test_a_vote_reorders_pages_that_were_never_asked_for(
+    client: TestClient, database: Database, runtime: Runtime
+) -> None:
+    assert ids_of(client, "?date=2025-12-08&limit=1") == ["4"]
+    for user_id in (1, 2):
+        vote(database, user_id, 3, EventKind.UPVOTE, at=MONDAY)
+    let_changes_be_seen(runtime)
+    assert ids_of(client, "?date=2025-12-08&limit=2") == ["4", "3"]
+    assert ids_of(client, "?date=2025-12-08&limit=2&p=1") == ["5"]
+
+
+@pytest.mark.parametrize("path", ["/api/daily_papers", "/api/papers"])
+def test_a_link_repeats_no_unknown_parameters(client: TestClient, path: str) -> None:
+    answer = client.get(f"{path}?limit=1&colour=green&p=1")
+    assert answer.links["next"]["url"] == f"http://testserver{path}?limit=1&p=2"
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("/api/daily_papers", "limit=1"),
+        ("/api/papers", "limit=1"),
+        ("/api/papers/search", "q=ladders"),
+        ("/api/papers/2512.00003", "field=comments"),
+        ("/api/arxiv/2512.00003/repos", ""),
+        ("/papers/2512.00003.md", ""),
+    ],
+)
+def test_whatever_else_a_query_says_is_one_answer(client: TestClient, runtime: Runtime, path: str, known: str) -> None:
+    first = client.get(f"{path}?{known}")
+    for other in ("x=1", "x=2", "date[]=x&y=", "&&", known):
+        again = client.get(f"{path}?{known}&{other}")
+        assert again.headers["etag"] == first.headers["etag"]
+    assert len(runtime.answers) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("/api/daily_papers", DAILY_PARAMETERS),
+        ("/api/papers", PUBLISHED_PARAMETERS),
+        ("/api/papers/search", FOUND_PARAMETERS),
+    ],
+)
+def test_known_parameters_are_those_that_are_documented(client: TestClient, path: str, known: frozenset[str]) -> None:
+    parameters = client.get("/openapi.json").json()["paths"][path]["get"]["parameters"]
+    assert {one["name"] for one in parameters if one["in"] == "query"} == known

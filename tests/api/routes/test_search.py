@@ -1,6 +1,7 @@
 """Search as a client sees it: what is found, counted, marked and refused, and pages that never repeat."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -281,6 +282,17 @@ def test_a_personal_search_needs_a_reader(found: TestClient, as_ada: dict[str, s
     service = {"Authorization": as_ada["Authorization"]}
     assert found.get("/v1/search", params={"personal": "true"}, headers=service).status_code == 400
     assert found.get("/v1/search", headers={"Authorization": "Bearer pf_wrong"}).status_code == 401
+
+
+@pytest.mark.parametrize("reader", ["ada", None])
+def test_a_personal_search_needs_a_token_that_may_read(
+    found: TestClient, token_of: Callable[..., str], reader: str | None
+) -> None:
+    headers = {"Authorization": f"Bearer {token_of('write', reader=reader)}", "X-User": "ada"}
+    answer = found.get("/v1/search", params={"q": "attention", "personal": "true"}, headers=headers)
+    assert answer.status_code == 403
+    assert answer.json()["scope"] == "read"
+    assert found.get("/v1/search", params={"q": "attention"}, headers=headers).status_code == 200
 
 
 def test_a_personal_cursor_is_nobody_elses(found: TestClient, as_ada: dict[str, str]) -> None:

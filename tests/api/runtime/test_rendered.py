@@ -1,5 +1,6 @@
 """Rendered papers: bounded, cheap, and never stale for long."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ from api.runtime.rendered import RenderedPapers
 from api.store.engine import Database
 from api.store.tables import Paper
 from tests.api.feed_world import LONG_AGO, paper_row
+from tests.e2e.processes import wait_until
 
 
 @pytest.fixture
@@ -89,3 +91,34 @@ def test_a_removed_paper_is_dropped_at_the_next_look(papers: Database) -> None:
         session.execute(sa.delete(Paper).where(Paper.paper_id == 1))
     rendered.look()
     assert set(rendered.get_many([1, 2])) == {2}
+
+
+def test_a_process_that_answers_no_feed_looks_for_changes_too(
+    papers: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.runtime.rendered.LOOK_SECONDS", 0.0)
+    rendered = RenderedPapers(papers)
+    rendered.get_many([1, 2])
+    with papers.write() as session:
+        session.execute(sa.update(Paper).where(Paper.paper_id == 1).values(title="New", updated_at=datetime.now(UTC)))
+        session.execute(sa.delete(Paper).where(Paper.paper_id == 2))
+
+    def is_followed() -> bool:
+        shown = rendered.get_many([1, 2])
+        return set(shown) == {1} and orjson.loads(shown[1])["title"] == "New"
+
+    wait_until(is_followed, seconds=10, what="the changed paper")
+
+
+def test_a_thread_that_cannot_be_started_stops_no_later_look(papers: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    rendered = RenderedPapers(papers)
+    rendered.get_many([1])
+    rendered._next_look = float("-inf")
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        assert rendered.get_cached([1]) is not None
+    assert rendered._looking.acquire(timeout=1)
+    rendered._looking.release()

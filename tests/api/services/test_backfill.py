@@ -1,5 +1,7 @@
 """The place that a loading reached is committed with the papers before it, and belongs to one process."""
 
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
 from datetime import UTC, datetime
 
 import pytest
@@ -65,3 +67,28 @@ def test_a_process_whose_loading_was_taken_over_writes_no_more(database: Databas
         record(database, former, SECOND)
     with pytest.raises(Conflict, match="another process"), database.write() as session:
         backfill.finish(session, former, now=NOW)
+
+
+def test_a_loading_that_is_taken_over_goes_on_behind_the_part_that_is_being_written(database: Database) -> None:
+    former = begin(database)
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as session:
+            backfill.record_part(session, former, FIRST, now=NOW)
+            taken = pool.submit(begin, database, run="r2")
+            with pytest.raises(NotYet):
+                taken.result(0.3)
+        assert taken.result(10).line == 3
+
+
+def test_a_part_that_meets_a_take_over_is_refused(database: Database) -> None:
+    former = begin(database)
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as session:
+            backfill.begin(session, fingerprint="f", run="r2", now=NOW)
+            late = pool.submit(record, database, former, FIRST)
+            with pytest.raises(NotYet):
+                late.result(0.3)
+        with pytest.raises(Conflict, match="another process"):
+            late.result(10)
+    with database.read() as session:
+        assert count_papers(session) == 0

@@ -1,14 +1,15 @@
 """Collections under several writers, and what becomes of them when papers and readers go."""
 
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from api.errors import Conflict, InvalidRequest
+from api.errors import Conflict, InvalidRequest, NotFound
 from api.services import collection_items, collections
 from api.services.collection_items import Addition
 from api.services.collections import Shown, Viewer
@@ -146,3 +147,103 @@ def test_collections_and_their_papers_are_bounded(
             make(session, "One too many")
         with pytest.raises(InvalidRequest, match="at most"):
             put(session, ada, slug, 2)
+
+
+def wait_for_lock(database: Database, work: Future[Any]) -> None:
+    """Return when a writer waits for another one; SQLite has it wait before its first statement."""
+    waiting = sa.text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    while not database.is_sqlite:
+        with database.read() as session:
+            if session.execute(waiting).scalar_one():
+                return
+        assert not work.done(), "nothing kept it from going on"
+        time.sleep(0.01)
+
+
+def changes(session: Session, ada: Viewer, slug: str) -> dict[str, Callable[[], Any]]:
+    """Return every way to change a collection that holds the first paper."""
+    item = collection_items.object_id(1)
+    removal = collection_items.Removal(1, "paper 1", is_unsave=False)
+    return {
+        "put": lambda: put(session, ada, slug, 2),
+        "note": lambda: collection_items.change_item(
+            session, ada, "ada", slug, item=item, note="x", position=None, now=NOW
+        ),
+        "remove": lambda: collection_items.remove_paper(session, ada, "ada", slug, removal=removal, now=NOW),
+        "rename": lambda: collections.change_collection(
+            session, ada, "ada", slug, changes={"title": "Other"}, position=0, now=NOW
+        ),
+        "delete": lambda: collections.delete_collection(session, ada, "ada", slug),
+    }
+
+
+@pytest.mark.parametrize("change", ["put", "note", "remove", "rename", "delete"])
+def test_a_change_to_a_collection_that_is_deleted_at_the_same_time_finds_nothing(
+    database: Database, ada: Viewer, change: str
+) -> None:
+    with database.write() as session:
+        slug = slug_of(make(session, "List")[0])
+        put(session, ada, slug, 1)
+
+    def work() -> None:
+        with database.write() as session:
+            changes(session, ada, slug)[change]()
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as session:
+            collections.delete_collection(session, ada, "ada", slug)
+            late = pool.submit(work)
+            wait_for_lock(database, late)
+        with pytest.raises(NotFound):
+            late.result()
+    assert count_rows(database, CollectionItem) == 0
+
+
+def test_a_note_for_a_paper_that_is_taken_out_at_the_same_time_does_not_bring_it_back(
+    database: Database, ada: Viewer
+) -> None:
+    with database.write() as session:
+        slug = slug_of(make(session, "List")[0])
+        put(session, ada, slug, 1)
+
+    def work() -> None:
+        with database.write() as session:
+            changes(session, ada, slug)["note"]()
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as session:
+            changes(session, ada, slug)["remove"]()
+            late = pool.submit(work)
+            wait_for_lock(database, late)
+        with pytest.raises(NotFound):
+            late.result()
+    assert count_rows(database, CollectionItem) == 0
+
+
+def test_a_list_begins_each_library_and_collection_as_they_begin_when_read_whole(
+    database: Database, ada: Viewer
+) -> None:
+    save(database, ada, list(range(1, PAPERS + 1)))
+    with database.write() as session:
+        timed = sa.update(LibraryItem).where(LibraryItem.paper_id.in_([3, 6])).values(saved_at=NOW)
+        session.execute(timed)
+        slug = slug_of(make(session, "List")[0])
+        for paper_id in (5, 2, 7, 1, 4):
+            put(session, ada, slug, paper_id, note=f"note {paper_id}")
+        session.execute(sa.update(Paper).where(Paper.paper_id == 2).values(deleted_at=NOW))
+        check_beginnings(session, ada)
+        for paper_id, place in ((6, 0), (8, 2), (3, 0), (7, 6)):
+            item = collection_items.object_id(paper_id)
+            collection_items.change_item(session, ada, "ada", "library", item=item, note="x", position=place, now=NOW)
+            check_beginnings(session, ada)
+
+
+def check_beginnings(session: Session, ada: Viewer) -> None:
+    listed, _ = collections.list_collections(session, ada, collections.Search(), after=None, limit=10)
+    assert len(listed) == 2
+    for shown in listed:
+        whole = collections.show(session, shown.facts).items
+        assert len(whole) >= 4
+        assert list(shown.items) == list(whole[:4])

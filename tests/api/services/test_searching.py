@@ -185,3 +185,32 @@ def test_a_paper_named_by_its_id_comes_first_before_it_is_indexed(held: Runtime)
         with held.db.write() as session:
             session.execute(sa.delete(PaperCategory).where(PaperCategory.paper_id == 9000))
             session.execute(sa.delete(Paper).where(Paper.paper_id == 9000))
+
+
+def test_removed_papers_that_the_model_still_knows_are_not_found_and_withdrawn_ones_are(held: Runtime) -> None:
+    alike = search(held, words(1, 2)).paper_ids[len(titles_with(1, 2)) :]
+    removed, erased, withdrawn = alike[:3]
+    count = len(planted().texts.titles)
+    with held.db.read() as session:
+        before = session.execute(sa.select(Paper.__table__).where(Paper.paper_id == erased)).mappings().one()
+    try:
+        _change(held, removed, deleted_at=datetime.now(UTC))
+        _change(held, withdrawn, withdrawn_at=datetime.now(UTC))
+        with held.db.write() as session:
+            session.execute(sa.delete(Paper).where(Paper.paper_id == erased))
+        _index(held, papers=count - 2)
+        found = search(held, words(1, 2)).paper_ids
+        assert not {removed, erased} & set(found)
+        assert withdrawn in found
+    finally:
+        with held.db.write() as session:
+            session.execute(sa.insert(Paper), [{**before, "updated_at": datetime.now(UTC)}])
+        _change(held, removed, deleted_at=None)
+        _change(held, withdrawn, withdrawn_at=None)
+        _index(held, papers=count)
+
+
+def _change(held: Runtime, paper_id: int, **values: object) -> None:
+    changed = sa.update(Paper).where(Paper.paper_id == paper_id).values(updated_at=datetime.now(UTC), **values)
+    with held.db.write() as session:
+        session.execute(changed)

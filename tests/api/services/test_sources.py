@@ -106,6 +106,76 @@ def test_a_paused_source_is_read_when_somebody_asks_for_it_and_only_then(stocked
     assert "arxiv" in due(stocked)
 
 
+def ask_for_a_run(database: Database, *, now: datetime) -> None:
+    with database.write() as session:
+        sources.request_run(session, "arxiv", now=now)
+
+
+def leave(database: Database, claim: sources.Claim | None, *, due_at: datetime) -> None:
+    assert claim is not None
+    with database.write() as session:
+        sources.leave_run(session, claim.lease, due_at=due_at, has_moved=True, counts={}, problem=None)
+
+
+@pytest.mark.parametrize("is_paused", [True, False])
+def test_a_run_that_was_asked_for_outlives_the_one_who_took_it(stocked: Database, is_paused: bool) -> None:
+    succeed(stocked, now=LATER)
+    with stocked.write() as session:
+        if is_paused:
+            sources.pause_source(session, "arxiv")
+    soon = LATER + timedelta(minutes=1)
+    assert "arxiv" not in due(stocked, now=soon)
+    ask_for_a_run(stocked, now=soon)
+    assert take(stocked, now=soon) is not None
+    lost = soon + timedelta(seconds=61)  # nobody prolonged the lease
+    assert "arxiv" in due(stocked, now=lost)
+    succeed(stocked, now=lost)
+    assert "arxiv" not in due(stocked, now=lost + timedelta(seconds=1))
+
+
+def test_a_run_of_a_paused_source_that_was_left_goes_on_when_it_can_and_not_sooner(stocked: Database) -> None:
+    with stocked.write() as session:
+        sources.pause_source(session, "arxiv")
+    ask_for_a_run(stocked, now=LATER)
+    can_go_on = LATER + timedelta(minutes=2)
+    leave(stocked, take(stocked, now=LATER), due_at=can_go_on)
+    assert "arxiv" not in due(stocked, now=LATER + timedelta(minutes=1))
+    assert "arxiv" in due(stocked, now=can_go_on)
+    succeed(stocked, now=can_go_on)
+    assert "arxiv" not in due(stocked, now=can_go_on + timedelta(days=3))
+
+
+def test_a_run_that_is_asked_for_during_another_one_follows_it(stocked: Database) -> None:
+    with stocked.write() as session:
+        sources.pause_source(session, "arxiv")
+    for end in ("done", "left", "failed"):
+        ask_for_a_run(stocked, now=LATER)
+        claim = take(stocked)
+        assert claim is not None
+        ask_for_a_run(stocked, now=LATER + timedelta(seconds=1))
+        after = LATER + timedelta(seconds=2)
+        with stocked.write() as session:
+            if end == "done":
+                every = timedelta(hours=1)
+                sources.finish_run(session, claim.lease, every=every, counts={}, problem=None, now=after, chance=0.5)
+            elif end == "failed":
+                sources.fail_run(
+                    session, claim.lease, "away", retry_after_seconds=None, counts={}, now=after, chance=0.5
+                )
+        if end == "left":
+            leave(stocked, claim, due_at=LATER + timedelta(hours=1))
+        assert "arxiv" in due(stocked, now=after)
+        succeed(stocked, now=after)
+
+
+def test_a_run_that_was_asked_for_and_failed_is_over(stocked: Database) -> None:
+    with stocked.write() as session:
+        sources.pause_source(session, "arxiv")
+    ask_for_a_run(stocked, now=LATER)
+    fail(stocked, now=LATER)
+    assert "arxiv" not in due(stocked, now=LATER + timedelta(days=3))
+
+
 def test_an_unknown_source_is_named_so(stocked: Database) -> None:
     with stocked.write() as session, pytest.raises(NotFound, match="paperfeed sources"):
         sources.pause_source(session, "arxive")

@@ -1,20 +1,26 @@
 """The revisions give exactly the tables of the code, on both databases, from any number of processes at once."""
 
 import base64
+import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from api.errors import Unavailable
+from api.store import migrate
 from api.store.engine import Database
-from api.store.migrate import HEAD, MIGRATIONS, is_current, run_revisions, upgrade
+from api.store.migrate import HEAD, MIGRATIONS, current_revision, is_current, run_revisions, upgrade
 from api.store.tables import Base, Event, Paper
 
 
@@ -137,6 +143,87 @@ def test_upgrades_at_the_same_time_give_one_upgrade(empty_database: Database) ->
     assert sorted(changed) == [False, False, False, True]
 
 
+def test_a_database_that_another_process_is_about_to_write_is_opened_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE first (x INTEGER)")
+        other.execute("BEGIN IMMEDIATE")
+        end = threading.Timer(0.3, other.execute, ("COMMIT",))
+        end.start()
+        db = Database(f"sqlite:///{path}")
+        try:
+            assert upgrade(db)
+        finally:
+            end.join()
+            db.engine.dispose()
+
+
+@pytest.fixture
+def old_database(postgres_url: str) -> Iterator[Database]:
+    """Return a PostgreSQL database from before large tables changed."""
+    db = Database(postgres_url)
+    with db.write() as session:
+        run_revisions(session.connection(), to="0004")
+    yield db
+    db.engine.dispose()
+
+
+def wait_for_lock(db: Database) -> None:
+    """Return when somebody waits for a lock."""
+    until = time.monotonic() + 20
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while not connection.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+
+def read_papers(db: Database) -> None:
+    """Read the papers; raises OperationalError when somebody does not let us for a while."""
+    with db.read() as session:
+        session.execute(sa.text("SET LOCAL lock_timeout = '3s'"))
+        session.execute(sa.text("SELECT count(*) FROM papers"))
+
+
+def test_papers_can_be_read_while_an_index_is_built_and_done_revisions_stay_done(old_database: Database) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with old_database.write() as busy:
+            busy.execute(sa.text("LOCK TABLE events IN ROW EXCLUSIVE MODE"))  # as a writer does
+            changed = pool.submit(upgrade, old_database)
+            wait_for_lock(old_database)
+            read_papers(old_database)
+            with old_database.engine.connect() as connection:
+                assert current_revision(connection) == "0007"
+        assert changed.result(30)
+
+
+def test_a_revision_that_waits_for_a_table_lets_readers_pass_and_asks_again(
+    old_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(migrate, "LOCK_PAUSE_SECONDS", 0.1)
+    with ThreadPoolExecutor(1) as pool:
+        with old_database.read() as slow:
+            slow.execute(sa.text("SELECT count(*) FROM papers"))
+            changed = pool.submit(upgrade, old_database)
+            wait_for_lock(old_database)
+            read_papers(old_database)
+            wait_for_lock(old_database)
+        assert changed.result(30)
+
+
+def test_an_upgrade_that_was_broken_off_between_its_indexes_is_done_again(old_database: Database) -> None:
+    with old_database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("ALTER TABLE papers ADD COLUMN version INTEGER, ADD COLUMN doi VARCHAR(200)"))
+        connection.execute(sa.text("INSERT INTO service_state SELECT n::text, '{}', 0 FROM generate_series(1, 2) n"))
+        with pytest.raises(sa.exc.IntegrityError):  # what a killed builder leaves behind: an index that is not whole
+            connection.execute(sa.text("CREATE UNIQUE INDEX CONCURRENTLY ix_papers_doi ON service_state (updated_at)"))
+    assert upgrade(old_database)
+    inspector = sa.inspect(old_database.engine)
+    assert {"ix_papers_doi", "ix_papers_listed", "ix_papers_unlisted"} <= {
+        index["name"] for index in inspector.get_indexes("papers")
+    }
+
+
 def test_a_database_of_a_newer_version_is_refused(empty_database: Database) -> None:
     upgrade(empty_database)
     with empty_database.write() as session:
@@ -158,3 +245,36 @@ def test_the_newest_revision_is_the_one_named_in_the_code() -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_libraries_of_the_eighth_revision_learn_when_a_save_changed_them(empty_database: Database) -> None:
+    upgrade(empty_database)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    with empty_database.write() as session:
+        connection = session.connection()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0008")
+        metadata = sa.MetaData()
+        metadata.reflect(connection, only=["papers", "users", "library", "collections"])
+        tables = metadata.tables
+        lists: dict[str, list[str]] = {"authors": [], "categories": [], "keywords": []}
+        connection.execute(sa.insert(tables["papers"]), {**_needed(tables["papers"]), **lists, "paper_id": 9})
+        for number, is_library in ((1, True), (2, False)):
+            reader = {"user_id": number, "external_id": str(number)}
+            connection.execute(sa.insert(tables["users"]), {**_needed(tables["users"]), **reader})
+            row = {
+                "collection_id": number,
+                "user_id": number,
+                "public_id": str(number),
+                "is_library": is_library,
+                "updated_at": 5,
+            }
+            connection.execute(sa.insert(tables["collections"]), {**_needed(tables["collections"]), **row})
+            saved = {"user_id": number, "paper_id": 9, "changed_at": 8}
+            connection.execute(sa.insert(tables["library"]), {**_needed(tables["library"]), **saved})
+    assert upgrade(empty_database)
+    with empty_database.read() as session:
+        times = session.execute(sa.text("SELECT user_id, updated_at FROM collections ORDER BY user_id")).all()
+    assert [tuple(row) for row in times] == [(1, 8), (2, 5)]
