@@ -27,6 +27,7 @@ from recommender.dataset import Profile
 from recommender.domain import RankedList
 from tests.e2e.processes import PAPERFEED, wait_until
 from tests.embeddings.conftest import MINILM
+from tests.faults.watching import signals_of_a_terminal
 from workers import processes
 from workers.embedding import embed_papers
 from workers.runner import run_training
@@ -159,7 +160,8 @@ def test_a_killed_command_goes_on_where_it_was_and_two_at_once_do_no_harm(held: 
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_is_made_and_leaves_no_process(held: Runtime, tmp_path: Path) -> None:
     load(tmp_path, {f"p{at}": f"Paper {at} on subject {at * 7919 % 1009} and its history" for at in range(1500)})
-    running = subprocess.Popen([PAPERFEED, "embed"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with signals_of_a_terminal():
+        running = subprocess.Popen([PAPERFEED, "embed"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: coverage(held)[1] > 0, seconds=240, what="the first vectors", every=0.02)
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)

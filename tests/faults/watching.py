@@ -34,7 +34,7 @@ class Running:
 
 
 @contextmanager
-def _signals_of_a_terminal() -> Iterator[None]:
+def signals_of_a_terminal() -> Iterator[None]:
     """Start children that heed every signal: tests run in the background ignore some, and children inherit that."""
     ignored = [
         each for each in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP) if signal.getsignal(each) == signal.SIG_IGN
@@ -51,7 +51,7 @@ def _signals_of_a_terminal() -> Iterator[None]:
 @contextmanager
 def running(command: Sequence[str], log: Path, env: dict[str, str] | None = None) -> Iterator[Running]:
     """Run `command`; whatever it has started is killed at the end."""
-    with log.open("ab") as output, _signals_of_a_terminal():
+    with log.open("ab") as output, signals_of_a_terminal():
         started = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
     with started as process:
         children: list[psutil.Process] = []
