@@ -32,6 +32,7 @@ TELLING = 4.0  # chosen with this weight of the share of words that they have
 TOPIC_WORDS = 3  # a text of so many words names a topic; a longer one, more and more, a certain paper:
 FEEDBACK_POWER = 3.0  # its likeness to others counts less by this power of its length
 LEAST_TOPICAL = 0.02  # below it nothing changes: texts of twelve words and more
+NOTHING: Scored = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
 PICKED = 500  # papers that the rough product picks, or as many as are asked for where that is more
 
 
@@ -46,27 +47,52 @@ class BlendConfig:
 DEFAULT_BLEND = BlendConfig()
 
 
+@dataclass(frozen=True, slots=True)
+class TextQuery:
+    """A text as a model reads it, and where it roughly stands: all that takes long before other papers are named."""
+
+    model: "Hybrid"
+    words: int
+    features: Csr  # (1, terms)
+    wanted: Floats  # (text,)
+    picked: Places  # papers that are roughly like it, ascending
+
+
 def search_text(model: "Hybrid", text: str, *, k: int, also: Ids | None = None) -> Scored:
     """The k papers most like the text, with those of `also` that the model knows.
 
     Likeness of 1 is that of the same text, none is 0. Where a text names a topic it goes beyond: by how like a paper
     is to those that have the words. Nothing where no word and no letter group of the text is known.
     """
-    encoder = model.encoder
-    nothing = model.papers.in_row_order[:0], np.zeros(0, dtype=np.float32)
-    if encoder is None or len(model.papers) == 0:
-        return nothing
+    query = read_text(model, text, k=k)
+    return NOTHING if query is None else search_read_text(query, k=k, also=also)
+
+
+def read_text(model: "Hybrid", text: str, *, k: int) -> TextQuery | None:
+    """The text, to be searched for k papers with `search_read_text`; None where the model knows nothing in it."""
+    if model.encoder is None or len(model.papers) == 0:
+        return None
     features, coords = model.text_parts([text])
     if not coords.any() and features.nnz == 0:
-        return nothing
-    asked = model.papers.rows(np.zeros(0, dtype=np.int64) if also is None else also)
-    asked = asked[asked != UNKNOWN_ROW]
+        return None
     with blas_threads(1):  # products bound by memory: other requests need the other cores more
-        wanted = texts_of(encoder, coords)[0]
-        rows = np.union1d(_picked(model, wanted, k), asked)
+        wanted = texts_of(model.encoder, coords)[0]
+        return TextQuery(model, len(text.split()), features, wanted, _picked(model, wanted, k))
+
+
+def search_read_text(query: TextQuery, *, k: int, also: Ids | None = None) -> Scored:
+    """The answer of `search_text` to a text that was read."""
+    model, features, wanted = query.model, query.features, query.wanted
+    encoder = model.encoder
+    if encoder is None:
+        return NOTHING
+    asked = NOTHING[0] if also is None else model.papers.rows(also)
+    asked = asked[asked != UNKNOWN_ROW]
+    with blas_threads(1):
+        rows = np.union1d(query.picked, asked)
         texts = texts_of(encoder, model.coords.take(rows))
         alike, covered = _own_words(model, features, wanted, rows, texts)
-        topical = min(1.0, (TOPIC_WORDS / max(len(text.split()), 1)) ** FEEDBACK_POWER)
+        topical = min(1.0, (TOPIC_WORDS / max(query.words, 1)) ** FEEDBACK_POWER)
         if topical >= LEAST_TOPICAL:
             telling = _best(alike + np.float32(TELLING) * covered, FEEDBACK_PAPERS)
             middle = _middle(texts[telling])

@@ -1,8 +1,10 @@
 """Everything one process holds open: settings, database, lists, model, look-ups."""
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from sqlalchemy.orm import Session
 
@@ -24,6 +26,8 @@ from api.store.engine import Database
 from api.store.feeds import AsyncFeedStore, FeedStore
 from api.store.pending import PendingReaders
 from api.store.rates import RateStore
+
+LEAST_THREADS: Final = 4  # most of their work waits for no lock and reads memory
 
 RecordEvents: TypeAlias = Callable[[Session, list[EventBatch]], list[BatchOutcome]]
 
@@ -48,6 +52,7 @@ class Runtime:
     limits: Limits
     showings: Showings
     freshness: Freshness
+    aside: ThreadPoolExecutor  # for parts of one request that need not wait for each other; its work submits none
 
     def close(self) -> None:
         """Stop this process's threads and close its connections (those of the loop are closed by the loop)."""
@@ -57,6 +62,7 @@ class Runtime:
         self.serving.stop()
         self.freshness.stop()
         self.search.stop()
+        self.aside.shutdown(wait=False, cancel_futures=True)
         self.feeds.close()
         self.db.engine.dispose()
 
@@ -82,6 +88,7 @@ def build_runtime(settings: Settings, *, record: RecordEvents | None = None) -> 
         limits=Limits(settings, RateStore(settings.resolved_cache_url)),
         showings=Showings(settings.fatigue_shows),
         freshness=Freshness(database, settings.listing_sources),
+        aside=ThreadPoolExecutor(max(os.cpu_count() or 1, LEAST_THREADS), thread_name_prefix="aside"),
     )
 
 

@@ -3,9 +3,10 @@
 import html
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Final, TypeAlias
 
 from api.services.search_language import letters_of
@@ -18,6 +19,7 @@ LONGEST_READ: Final = 8_000  # characters of an abstract
 FIELDS: Final = frozenset({"any", "title", "summary", "keywords"})
 ELLIPSIS: Final = "…"
 _TOKEN: Final = re.compile(r"[^\W_]+")
+_ACCENTED: Final = r"[^\W_\x00-\x7f]"  # which letters it stands for is not worth finding out
 
 Span: TypeAlias = tuple[int, int]
 Token: TypeAlias = tuple[Span, str, str]  # where it stands, the word as it is, its stem
@@ -49,6 +51,7 @@ class Highlighter:
 
     patterns: tuple[_Pattern, ...]
     starts: frozenset[str]  # the first stems: most words of a text are none of these
+    opening: re.Pattern[str]  # words that may have one of them, by their first letter: looking at all is slow
 
     @classmethod
     def of(cls, wanted: Iterable[Word | Phrase], *, likely: Likely | None = None) -> "Highlighter":
@@ -56,7 +59,8 @@ class Highlighter:
         parts = [part for part in wanted if part.field in FIELDS]
         telling = [part for part in parts if part.text.lower() not in STOP_WORDS] or parts
         patterns = tuple(filter(None, (_pattern(part, likely) for part in telling)))
-        return cls(patterns, frozenset[str]().union(*(pattern.stems[0] for pattern in patterns)))
+        starts = frozenset[str]().union(*(pattern.stems[0] for pattern in patterns))
+        return cls(patterns, starts, _opening({*starts, *(pattern.beginning or "" for pattern in patterns)}))
 
     def mark_title(self, title: str) -> str:
         """Return the whole title as HTML."""
@@ -76,15 +80,23 @@ class Highlighter:
         """Each match in the order of the text, with the number of its pattern."""
         if not self.patterns:
             return []
-        tokens = _tokens(text)
         beginnings = tuple(pattern.beginning or "" for pattern in self.patterns if pattern.starts_anywhere)
-        return [
-            ((span[0], tokens[at + len(pattern.stems) - 1][0][1]), number)
-            for at, (span, plain, stem) in enumerate(tokens)
-            if stem in self.starts or plain.startswith(beginnings)
-            for number, pattern in enumerate(self.patterns)
-            if at + len(pattern.stems) <= len(tokens) and pattern.matches(tokens[at : at + len(pattern.stems)])
-        ]
+        longest = max(len(pattern.stems) for pattern in self.patterns)
+        found = []
+        for match in self.opening.finditer(text):
+            first = _token(match)
+            if first[2] in self.starts or first[1].startswith(beginnings):
+                more = islice(_TOKEN.finditer(text, match.end()), longest - 1)
+                tokens = [first, *map(_token, more)]
+                found += [((match.start(), end), number) for number, end in self._matches(tokens)]
+        return found
+
+    def _matches(self, tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
+        """The patterns that these tokens begin with, and where each ends."""
+        for number, pattern in enumerate(self.patterns):
+            length = len(pattern.stems)
+            if length <= len(tokens) and pattern.matches(tokens[:length]):
+                yield number, tokens[length - 1][0][1]
 
 
 def _pattern(part: Word | Phrase, likely: Likely | None) -> _Pattern | None:
@@ -99,8 +111,26 @@ def _pattern(part: Word | Phrase, likely: Likely | None) -> _Pattern | None:
     return _Pattern(tuple(stems), forms[-1][0] if part.is_prefix else None)
 
 
-def _tokens(text: str) -> list[Token]:
-    return [(match.span(), *_forms(match[0])) for match in _TOKEN.finditer(text)]
+def _opening(beginnings: Collection[str]) -> re.Pattern[str]:
+    """Words that begin as one of these does.
+
+    A stem has the first two letters of its words (dying and die: or y for i), unless a letter has an accent.
+    """
+    ways = {_beginning(each[:2]) for each in beginnings if each[:1].isascii() and each}
+    either = "|".join([_ACCENTED, *sorted(ways)])
+    return re.compile(rf"(?<![^\W_])(?:{either})[^\W_]*")
+
+
+def _beginning(letters: str) -> str:
+    first, *others = (f"{each}{each.upper()}" for each in letters)
+    if not others or not letters.isascii():
+        return f"[{first}]"
+    second = "iIyY" if letters[1] in "iy" else others[0]
+    return f"[{first}](?:[{second}]|{_ACCENTED})"
+
+
+def _token(match: re.Match[str]) -> Token:
+    return (match.span(), *_forms(match[0]))
 
 
 @lru_cache(maxsize=65_536)  # the words of some thousand abstracts

@@ -8,14 +8,20 @@ import numpy as np
 from api.runtime.serving import Served
 from api.services.search_language import Parsed
 from api.store.search_query import Word
-from recommender.text_search import blend, search_text
+from recommender.text_search import TextQuery, blend, read_text, search_read_text
 
 DEPTH: Final = 300  # papers that are like the text
 
 
+def read_meaning(served: Served | None, parsed: Parsed) -> TextQuery | None:
+    """Return what the model makes of a text, None where it has nothing to say; for `blend_alike`."""
+    if served is None or not _has_meaning(parsed):
+        return None
+    return read_text(served.model, parsed.plain, k=DEPTH)
+
+
 def blend_alike(
-    served: Served | None,
-    parsed: Parsed,
+    query: TextQuery | None,
     paper_ids: Sequence[int],
     scores: Sequence[float],
     *,
@@ -25,10 +31,10 @@ def blend_alike(
 
     `fits` says which papers without the words pass everything else that was asked for.
     """
-    if served is None or not _has_meaning(parsed):
+    if query is None:
         return tuple(paper_ids), tuple(scores)
     lexical = np.array(paper_ids, dtype=np.int64), np.array(scores, dtype=np.float32)
-    alike, likeness = search_text(served.model, parsed.plain, k=DEPTH, also=lexical[0])
+    alike, likeness = search_read_text(query, k=DEPTH, also=lexical[0])
     others = np.setdiff1d(alike, lexical[0])
     kept = np.union1d(lexical[0], np.array(sorted(fits(others.tolist())), dtype=np.int64)) if len(others) else alike
     chosen = np.isin(alike, kept)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from api.runtime.state import Runtime
 from api.services.search_language import Parsed, letters_of, loosened, parse
-from api.services.search_meaning import blend_alike
+from api.services.search_meaning import blend_alike, read_meaning
 from api.services.search_personal import rank_for_reader
 from api.services.tastes import load_tastes
 from api.store.papers import is_removed, paper_ids_of
@@ -89,9 +89,9 @@ def search_papers(runtime: Runtime, request: SearchRequest) -> SearchResult:
     counts = None
     is_degraded = False
     try:
+        counting = runtime.aside.submit(count_values, runtime, query) if request.with_counts else None
         found = _search_index(runtime, parsed, query, most=request.most)
-        if request.with_counts:
-            counts = count_values(runtime, query)
+        counts = None if counting is None else counting.result()
     except IndexUnusable:
         found, is_degraded = _search_titles(runtime, parsed, query, most=request.most), True
     found = _with_named_paper(runtime, parsed, request.filters, found)
@@ -123,6 +123,7 @@ def _search_index(runtime: Runtime, parsed: Parsed, query: SearchQuery, *, most:
     if query.order != "relevance":
         hits = runtime.search.search(query, limit=most)
         return _Found(hits.paper_ids, hits.scores, hits.total)
+    reading = runtime.aside.submit(read_meaning, runtime.serving.current, parsed)
     looser = loosened(parsed)
     is_long = isinstance(parsed.node, AllOf) and any(isinstance(part, AnyOf) for part in parsed.node.parts)
     hits = runtime.search.search(query, limit=1 if is_long else max(most, LEXICAL_DEPTH))
@@ -135,7 +136,7 @@ def _search_index(runtime: Runtime, parsed: Parsed, query: SearchQuery, *, most:
         among = replace(query.filters, paper_ids=tuple(paper_ids))
         return runtime.search.search(SearchQuery(node, among), limit=len(paper_ids)).paper_ids
 
-    found = blend_alike(runtime.serving.current, parsed, ranked.paper_ids, ranked.scores, fits=fits)
+    found = blend_alike(reading.result(), ranked.paper_ids, ranked.scores, fits=fits)
     return _Found(*found, hits.total)
 
 
@@ -151,7 +152,8 @@ def _search_titles(runtime: Runtime, parsed: Parsed, query: SearchQuery, *, most
 
         if query.order != "relevance":
             return _Found(tuple(paper_ids), (0.0,) * len(paper_ids), len(paper_ids))
-        found = blend_alike(runtime.serving.current, parsed, paper_ids, [1.0] * len(paper_ids), fits=fits)
+        alike = read_meaning(runtime.serving.current, parsed)
+        found = blend_alike(alike, paper_ids, [1.0] * len(paper_ids), fits=fits)
     return _Found(*found, len(paper_ids))
 
 

@@ -10,7 +10,7 @@ import orjson
 
 from api.runtime.serving import Served
 from api.services.search_language import loosened, parse
-from api.services.search_meaning import blend_alike
+from api.services.search_meaning import blend_alike, read_meaning
 from api.store.search_documents import PaperDocument
 from api.store.search_index import SearchIndex
 from api.store.search_query import SearchQuery
@@ -59,7 +59,7 @@ class World:
         lexical = self.lexical(text)
         served, parsed = Served("measured", self.model), parse(text, prefix=False)
         paper_ids, scores = lexical[0].tolist(), lexical[1].tolist()
-        ids, blended = blend_alike(served, parsed, paper_ids, scores, fits=lambda others: others)
+        ids, blended = blend_alike(read_meaning(served, parsed), paper_ids, scores, fits=lambda others: others)
         both = np.array(ids, dtype=np.int64), np.array(blended, dtype=np.float32)
         return {"lexical": lexical, "vector": search_text(self.model, text, k=FOUND), "blended": both}
 
