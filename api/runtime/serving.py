@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 POLL_SECONDS: Final = 1.0
 # Writers commit out of the order of their ids: papers this far below the newest known one are looked at again.
 OVERLAP: Final = 200
+# A model is extended by as many at a time: texts on their way into it take about 30 kB a paper.
+MOST_PAPERS: Final = 10_000
+REST_PER_STEP: Final = 1.0  # between them half of the time belongs to readers
 # During a long ingest the model is extended for at most a tenth of the time.
 REST_PER_EXTENSION: Final = 9.0
 # By then every process ranks new papers, and those who rebuild lists in the background had their time.
@@ -38,6 +41,16 @@ class Served:
 
     version: str
     model: Hybrid
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A model with papers that came after its fit."""
+
+    model: Hybrid
+    bare: list[int]  # papers without a sentence vector
+    newest: int  # the highest id that was looked at
+    is_last: bool  # no more papers are waiting
 
 
 class ServingModel:
@@ -140,33 +153,37 @@ class ServingModel:
                 self._looked_at = looked_at
                 return
             started = time.monotonic()
-            after = max(self._newest_paper_id - OVERLAP, 0)
             if is_late:  # the papers that came after the fit once more, now with their vectors
                 after = min(served.model.papers.in_row_order[len(fitted.papers) :].tolist()) - 1
-            known = fitted if is_late else served.model
-            texts = load_texts_with_vectors(session, self._encoder, after_paper_id=after, dim=fitted.sentence_dim)
-            fresh = np.flatnonzero(known.papers.rows(texts.paper_ids) == UNKNOWN_ROW)
-            bare = [] if is_late else self._bare
-            bare = bare + self._without_vector(session, fitted, texts.paper_ids[fresh].tolist())
+                step = self._extended(session, fitted, after=after, bare=[])
+                while not step.is_last:
+                    step = self._extended(session, step.model, after=step.newest, bare=step.bare)
+            else:
+                after = max(self._newest_paper_id - OVERLAP, 0)
+                step = self._extended(session, served.model, after=after, bare=self._bare)
+            newest = max(newest, step.newest) if step.is_last else step.newest  # the newest of all may not be listed
             arrived_at = read_created_at(session, newest)
         if newest > self._newest_paper_id and arrived_at is not None and self._news_settle_at is None:
             self._news_settle_at = arrived_at + NEWS_SETTLES
-        if len(fresh):
-            self._current = replace(served, model=known.extend(texts.select(fresh)))
-        self._bare = bare
+        more = len(step.model.papers) - len(served.model.papers)
+        self._current, self._bare = replace(served, model=step.model), step.bare
         self._newest_paper_id = max(newest, self._newest_paper_id)
-        self._looked_at = looked_at
+        if step.is_last:
+            self._looked_at = looked_at
         seconds = time.monotonic() - started
-        self._rests_until = time.monotonic() + REST_PER_EXTENSION * seconds
-        log.info(
-            "model extended",
-            extra={
-                "version": served.version,
-                "papers": len(fresh),
-                "without_vector": len(bare),
-                "seconds": round(seconds, 3),
-            },
-        )
+        self._rests_until = time.monotonic() + (REST_PER_EXTENSION if step.is_last else REST_PER_STEP) * seconds
+        extra = {"version": served.version, "papers": more, "without_vector": len(step.bare)}
+        log.info("model extended", extra=extra | {"seconds": round(seconds, 3)})
+
+    def _extended(self, session: Session, known: Hybrid, *, after: int, bare: list[int]) -> "_Step":
+        """A model with the next papers above an id, as many as go into memory at a time."""
+        dim = known.sentence_dim
+        texts = load_texts_with_vectors(session, self._encoder, after_paper_id=after, dim=dim, most=MOST_PAPERS)
+        fresh = np.flatnonzero(known.papers.rows(texts.paper_ids) == UNKNOWN_ROW)
+        bare = bare + self._without_vector(session, dim, texts.paper_ids[fresh].tolist())
+        model = known.extend(texts.select(fresh)) if len(fresh) else known
+        newest = int(texts.paper_ids[-1]) if len(texts) else after
+        return _Step(model, bare, newest, is_last=len(texts) < MOST_PAPERS)
 
     def _settle_news(self) -> None:
         """Let lists count as outdated by the papers of a while ago; papers that came since then have their own time."""
@@ -178,12 +195,12 @@ class ServingModel:
         if not self._bare or time.monotonic() < self._late_at:
             return False
         self._late_at = time.monotonic() + LATE_SECONDS
-        return 2 * len(self._without_vector(session, fitted, self._bare)) <= len(self._bare)
+        return 2 * len(self._without_vector(session, fitted.sentence_dim, self._bare)) <= len(self._bare)
 
-    def _without_vector(self, session: Session, fitted: Hybrid, paper_ids: list[int]) -> list[int]:
-        if not self._encoder or not fitted.sentence_dim:
+    def _without_vector(self, session: Session, dim: int, paper_ids: list[int]) -> list[int]:
+        if not self._encoder or not dim:
             return []
-        found = paper_ids_with_vector(session, self._encoder, among=paper_ids, dim=fitted.sentence_dim)
+        found = paper_ids_with_vector(session, self._encoder, among=paper_ids, dim=dim)
         return [paper_id for paper_id in paper_ids if paper_id not in found]
 
     def _report(self, error: Exception) -> None:

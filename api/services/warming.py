@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from api.runtime.serving import Served
+from api.runtime.serving import MOST_PAPERS, Served
 from api.services.feed import build_lists
 from api.store import registry, runs
 from api.store.feed_codec import FeedList
@@ -16,14 +16,17 @@ from api.store.vectors import load_texts_with_vectors
 
 def extend_served(session: Session, served: Served) -> Served:
     """Return the version with the papers that came after its snapshot."""
-    known = served.model.papers.in_row_order
-    texts = load_texts_with_vectors(
-        session,
-        registry.read_encoder(session, served.version),
-        after_paper_id=int(known.max()) if len(known) else 0,
-        dim=served.model.sentence_dim,
-    )
-    return replace(served, model=served.model.extend(texts)) if len(texts) else served
+    model = served.model
+    encoder = registry.read_encoder(session, served.version)
+    newest = int(model.papers.in_row_order.max()) if len(model.papers) else 0
+    while True:
+        texts = load_texts_with_vectors(
+            session, encoder, after_paper_id=newest, dim=model.sentence_dim, most=MOST_PAPERS
+        )
+        if len(texts) == 0:
+            return replace(served, model=model)
+        model = model.extend(texts)
+        newest = int(texts.paper_ids[-1])
 
 
 def read_active_readers(session: Session, readers: ReaderRange, *, since: datetime) -> list[int]:

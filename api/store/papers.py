@@ -89,10 +89,10 @@ def latest_paper_ids(
     return sorted(places, key=lambda place: (place[1], place[0]), reverse=True)[:limit]
 
 
-def load_texts(session: Session, *, after_paper_id: int = 0) -> PaperTexts:
-    """Return the texts of all listed papers with a higher id, in the order of ids; paper_ids (papers,) int64."""
+def load_texts(session: Session, *, after_paper_id: int = 0, most: int | None = None) -> PaperTexts:
+    """Return the texts of listed papers with a higher id, in the order of ids; paper_ids (papers,) int64."""
     query = sa.select(Paper.paper_id, Paper.title, Paper.summary, Paper.keywords, Paper.published_at)
-    query = query.where(Paper.paper_id > after_paper_id, IS_LISTED).order_by(Paper.paper_id)
+    query = query.where(Paper.paper_id > after_paper_id, IS_LISTED).order_by(Paper.paper_id).limit(most)
     paper_ids: list[int] = []
     titles: list[str] = []
     summaries: list[str] = []

@@ -82,10 +82,10 @@ def record_vectors(session: Session, encoder: str, *, hashes: Sequence[str], vec
 
 
 def load_texts_with_vectors(
-    session: Session, encoder: str, *, after_paper_id: int = 0, dim: int | None = None
+    session: Session, encoder: str, *, after_paper_id: int = 0, dim: int | None = None, most: int | None = None
 ) -> PaperTexts:
-    """Return the texts of all papers with a higher id, with the encoder's vectors where it has any."""
-    texts = load_texts(session, after_paper_id=after_paper_id)
+    """Return the texts of papers with a higher id, lowest ids first, with the encoder's vectors where it has any."""
+    texts = load_texts(session, after_paper_id=after_paper_id, most=most)
     return replace(texts, vectors=load_vectors(session, encoder, paper_ids=texts.paper_ids, dim=dim))
 
 

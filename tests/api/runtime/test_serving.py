@@ -2,11 +2,13 @@
 
 import shutil
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+import api.runtime.serving as serving_module
 from api.runtime.serving import ServingModel
 from api.store.engine import Database
 from api.store.tables import Paper, Serving
@@ -64,6 +66,21 @@ def test_a_paper_committed_below_the_newest_id_is_not_missed(world: Database, tm
         assert served is not None
         known = set(served.model.papers.in_row_order.tolist())
     assert {5005, 5011} <= known
+
+
+def test_many_new_papers_are_taken_in_steps(world: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    serving = promote_model(world, tmp_path)
+    monkeypatch.setattr(serving_module, "MOST_PAPERS", 300)
+    monkeypatch.setattr(serving_module, "REST_PER_STEP", 0.0)
+    add_papers(world, 5000, 1000)
+    before = serving.looked_at
+    sizes = [160]
+    while serving.looked_at == before and len(sizes) < 50:
+        served = serving.poll()
+        assert served is not None
+        sizes.append(len(served.model.papers))
+    assert sizes[-1] == 1160  # only now all that were there are ranked
+    assert max(more - fewer for fewer, more in pairwise(sizes)) <= 300
 
 
 def test_nothing_new_keeps_the_very_same_model(world: Database, tmp_path: Path) -> None:

@@ -204,8 +204,12 @@ def _wait_for_search(service: Service) -> None:
     """Wait until the index is open and the model knows all papers: what follows is the state that lasts."""
     log = service.world.folder / "api.log"
     deadline = time.monotonic() + READY_SECONDS
-    needed = ("search index opened", "model extended")
-    while not all(words in log.read_text(encoding="utf-8") for words in needed):
+    while True:
+        said = [orjson.loads(line) for line in log.read_bytes().splitlines(keepends=True) if line.endswith(b"}\n")]
+        is_open = any(each["message"] == "search index opened" for each in said)
+        known = sum(each["papers"] for each in said if each["message"] in {"model loaded", "model extended"})
+        if is_open and known >= PAPERS:
+            return
         if time.monotonic() > deadline:
             raise RuntimeError(f"search is not ready after {READY_SECONDS:.0f} s: {log.read_text()[-2000:]}")
         time.sleep(0.5)
