@@ -97,7 +97,9 @@ class SearchFollower:
         self._waking.set()
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
-            if self._thread.is_alive():  # in the middle of a long step: its locks go with the process
+            if (
+                self._thread.is_alive()
+            ):  # in the middle of a long step: it lets go itself, or its locks go with the process
                 return
             self._thread = None
         with self._polling:
@@ -120,6 +122,8 @@ class SearchFollower:
             spent = time.monotonic() - started
             self._waking.wait(max(REST_SECONDS, REST_PER_STEP * spent) if is_behind else seconds)
             self._waking.clear()
+        with self._polling:
+            self._keeper.close()
 
     def _look(self) -> None:
         """Open the generation that is current, or read again what changed in it."""

@@ -164,7 +164,7 @@ def test_another_writer_gets_its_turns_while_papers_are_loaded(sqlite_database: 
     took = time.perf_counter() - began
     with sqlite_database.read() as session:
         assert count_papers(session) == 4_000
-    assert len(waits) >= 5
+    assert len(waits) >= 3
     assert sorted(waits)[len(waits) // 2] < took / 3  # without turns, one writer waits for all of it
 
 
