@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ from api.runtime.search_keep import IndexKeeper
 from api.store.engine import Database
 from api.store.search_errors import IndexBroken, IndexMissing, IndexUnusable
 from api.store.search_files import current_generation, verify
-from api.store.search_index import Counts, Hits, SearchIndex
+from api.store.search_index import COUNTED, Counted, Counts, Hits, SearchIndex
 from api.store.search_query import SearchQuery
 
 log = logging.getLogger(__name__)
@@ -64,11 +65,11 @@ class SearchFollower:
             self._suspect()
             raise
 
-    def counts(self, query: SearchQuery, *, most: int = 50) -> Counts:
-        """Return how the papers that match spread over the filters; IndexUnusable while there is no index."""
+    def counts(self, query: SearchQuery, *, of: Collection[Counted] = COUNTED) -> Counts:
+        """Return how the papers that match spread over these filters; IndexUnusable while there is no index."""
         index = self._opened()
         try:
-            return index.counts(query, most=most)
+            return index.counts(query, of=of)
         except IndexUnusable:
             self._suspect()
             raise

@@ -14,7 +14,7 @@ from api.services.search_personal import rank_for_reader
 from api.services.tastes import load_tastes
 from api.store.papers import is_removed, paper_ids_of
 from api.store.search_errors import IndexUnusable
-from api.store.search_index import Counts
+from api.store.search_index import COUNTED, Counted, Counts
 from api.store.search_query import (
     AllOf,
     AnyOf,
@@ -103,19 +103,19 @@ def search_papers(runtime: Runtime, request: SearchRequest) -> SearchResult:
 def count_values(runtime: Runtime, query: SearchQuery) -> Counts:
     """Return how many matches each value of a filter has, with all filters but that one itself."""
     filters = query.filters
-    counts = runtime.search.counts(query)
+    without: dict[Counted, Filters] = {}
     if filters.categories:
-        others = replace(query, filters=replace(filters, categories=()))
-        counts = replace(counts, categories=runtime.search.counts(others).categories)
+        without["categories"] = replace(filters, categories=())
     if filters.organizations:
-        others = replace(query, filters=replace(filters, organizations=()))
-        counts = replace(counts, organizations=runtime.search.counts(others).organizations)
+        without["organizations"] = replace(filters, organizations=())
     if filters.listed_from is not None or filters.listed_before is not None:
-        others = replace(query, filters=replace(filters, listed_from=None, listed_before=None))
-        counts = replace(counts, years=runtime.search.counts(others).years)
+        without["years"] = replace(filters, listed_from=None, listed_before=None)
     if filters.with_code is not None:
-        others = replace(query, filters=replace(filters, with_code=None))
-        counts = replace(counts, with_code=runtime.search.counts(others).with_code)
+        without["with_code"] = replace(filters, with_code=None)
+    counts = runtime.search.counts(query, of=[name for name in COUNTED if name not in without])
+    for name, others in without.items():
+        found = runtime.search.counts(replace(query, filters=others), of=[name])
+        counts = replace(counts, **{name: getattr(found, name)})
     return counts
 
 

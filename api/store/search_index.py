@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from tantivy import FieldType, Index, Order, Query, Searcher
 
@@ -19,6 +19,14 @@ from api.store.search_writer import META, read_mark
 
 STALE_SHARE: Final = 0.02  # of papers that are new since the words were read: then they are read again
 REST_PER_READING: Final = 30.0  # during a long ingest that takes a thirtieth of the time at most
+Counted: TypeAlias = Literal["categories", "organizations", "years", "with_code"]
+_COUNTED: Final[dict[Counted, str]] = {
+    "categories": fields.CATEGORY,
+    "organizations": fields.ORGANIZATION_NAME,
+    "years": fields.YEAR,
+    "with_code": fields.HAS_CODE,
+}
+COUNTED: Final = tuple(_COUNTED)
 _ORDERS: Final = {
     "newest": (fields.LISTED, Order.Desc),
     "oldest": (fields.LISTED, Order.Asc),
@@ -102,24 +110,21 @@ class SearchIndex:
         pairs.sort(reverse=True)
         return Hits(tuple(paper_id for _, paper_id in pairs), tuple(score for score, _ in pairs), total)
 
-    def counts(self, query: SearchQuery, *, most: int = 50) -> Counts:
-        """Return how the papers that match spread over the values of each filter."""
+    def counts(self, query: SearchQuery, *, most: int = 50, of: Collection[Counted] = COUNTED) -> Counts:
+        """Return how the papers that match spread over the values of these filters, nothing of the others."""
+        if not of:
+            return Counts({}, {}, {}, 0)
         lexicon = self._lexicon
         wanted = translated(query, lexicon)
-        asked = {
-            "categories": {"terms": {"field": fields.CATEGORY, "size": most}},
-            "organizations": {"terms": {"field": fields.ORGANIZATION_NAME, "size": most}},
-            "years": {"terms": {"field": fields.YEAR, "size": most}},
-            "code": {"terms": {"field": fields.HAS_CODE}},
-        }
+        asked = {name: {"terms": {"field": _COUNTED[name], "size": most}} for name in of}
         with engine_errors("the index cannot be searched"):
             found = lexicon.searcher.aggregate(wanted, asked)
-        with_code = sum(int(bucket["doc_count"]) for bucket in found["code"]["buckets"] if bucket["key"])
+        values = {name: _buckets(found[name]) if name in found else [] for name in COUNTED}
         return Counts(
-            {str(key): count for key, count in _buckets(found["categories"])},
-            {str(key): count for key, count in _buckets(found["organizations"])},
-            {int(key): count for key, count in _buckets(found["years"])},
-            with_code,
+            {str(key): count for key, count in values["categories"]},
+            {str(key): count for key, count in values["organizations"]},
+            {int(key): count for key, count in values["years"]},
+            sum(count for key, count in values["with_code"] if key),
         )
 
     def highest_paper_id(self) -> int:
