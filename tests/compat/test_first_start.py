@@ -53,7 +53,7 @@ def test_pages_spans_and_errors_are_the_same_on_a_first_start(first_start: Insta
         for status, method, arguments in (
             (400, "list_daily_papers", {"limit": 101}),
             (401, "list_daily_papers", {"sort": "for_you"}),
-            (401, "create_collection", {"title": "Mine"}),
+            (401, "create_collection", {"title": "Mine", "namespace": "ada"}),
             (404, "paper_info", {"id": "9999.99999"}),
             (404, "read_paper", {"id": "9999.99999"}),
             (404, "get_collection", {"collection_slug": "ada/nothing-of-this-name"}),
