@@ -98,9 +98,7 @@ class SearchFollower:
         self._waking.set()
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
-            if (
-                self._thread.is_alive()
-            ):  # in the middle of a long step: it lets go itself, or its locks go with the process
+            if self._thread.is_alive():  # in the middle of a long step: it lets go of its locks when that ends
                 return
             self._thread = None
         with self._polling:

@@ -166,7 +166,9 @@ class ServingModel:
         if newest > self._newest_paper_id and arrived_at is not None and self._news_settle_at is None:
             self._news_settle_at = arrived_at + NEWS_SETTLES
         more = len(step.model.papers) - len(served.model.papers)
-        self._current, self._bare = replace(served, model=step.model), step.bare
+        if step.model is not served.model:
+            self._current = replace(served, model=step.model)
+        self._bare = step.bare
         self._newest_paper_id = max(newest, self._newest_paper_id)
         if step.is_last:
             self._looked_at = looked_at
