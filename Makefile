@@ -1,6 +1,6 @@
 # Everything runs from a private environment in .venv; nothing else on the machine is touched.
 .DEFAULT_GOAL := help
-.PHONY: help install dev embeddings up format check types fast-tests test real-processes long-computations test-embeddings hub-clients bench bench-ranking quality lock
+.PHONY: help install dev embeddings up format check types fast-tests test real-processes long-computations test-embeddings hub-clients bench bench-ranking quality screenshots lock
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -75,6 +75,9 @@ quality: dev ## ranking quality on the shared data sets: the checks, then the ta
 	@deploy/embeddings.sh dev
 	$(EMBEDDINGS)/python -m pytest -n 0 -m "quality and embeddings" tests/embeddings
 	$(BIN)/python -m tests.benchmarks.quality
+
+screenshots: dev ## pictures of the main pages, into docs/screenshots (needs Chromium)
+	$(BIN)/python -m tests.screenshots
 
 lock: dev ## write the lock files anew
 	$(COMPILE) pyproject.toml -o requirements/runtime.txt

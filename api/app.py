@@ -27,8 +27,10 @@ from api.routes import (
     merging,
     pages,
     papers,
+    readers,
     search,
     sources,
+    tastes,
     tokens,
     users,
 )
@@ -38,6 +40,8 @@ from api.routes.hub_door import HubDoor
 from api.routes.limiting import CORS, RateLimits
 from api.routes.middleware import BodyLimit, RequestContext
 from api.routes.problems import install_problem_handlers, tidy_openapi
+from api.routes.site import ROUTERS, library_imports
+from api.routes.site.page_door import PageDoor
 from api.runtime.logs import configure_logging
 from api.runtime.processes import die_with_parent
 from api.runtime.state import build_runtime
@@ -49,13 +53,34 @@ NO_TELEMETRY: Final[TelemetryConfig] = {"auto_configure": False, "tracing": Fals
 
 YOUNG_OBJECTS: Final = 10_000  # made before the next look for garbage: 700, Python's own number, are two requests
 
+MODULES: Final = (  # whose routers answer, in this order, after those of the pages of the site
+    health,
+    events,
+    users,
+    tastes,
+    hidden,
+    merging,
+    tokens,
+    feed,
+    search,
+    papers,
+    admin,
+    readers,
+    sources,
+    letters,
+    collections,
+    hub,
+    hub_papers,
+    pages,
+)
+
 
 class Application(FastAPI):
     """The application with hot answers ahead of it all: on a hit, layers that do nothing cost as much as a cursor."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._ahead = HotFeed(HubDoor(super().__call__))
+        self._ahead = HotFeed(HubDoor(PageDoor(super().__call__)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
@@ -66,62 +91,47 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the application; nothing is opened before it starts."""
     chosen = settings or read_settings()
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        runtime = await run_in_threadpool(
-            build_runtime, chosen, record=make_recorder(most_letters=chosen.dead_letters_most)
-        )
-        app.state.runtime = runtime
-        runtime.intake.start(partial(events.follow_commit, runtime))
-        runtime.hints.start()
-        runtime.access.start()
-        runtime.serving.start()
-        runtime.freshness.start()
-        runtime.search.start()
-        try:
-            yield
-        finally:
-            await runtime.async_feeds.aclose()
-            await runtime.limits.aclose()
-            await run_in_threadpool(runtime.close)
-
     app = Application(
         title="Paperfeed",
         summary="Daily papers with a feed that learns.",
         version=importlib.metadata.version("paperfeed"),
-        lifespan=lifespan,
+        lifespan=partial(_running, chosen),
         docs_url=None,  # the page at /docs is our own: FastAPI's loads its scripts from another host
         redoc_url=None,
         telemetry=NO_TELEMETRY,
     )
     install_problem_handlers(app)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, larger={library_imports.PATH: library_imports.MOST_BYTES})
     app.add_middleware(RateLimits)
     app.add_middleware(RequestContext)
     if chosen.cors_origins:
         app.add_middleware(CORSMiddleware, **CORS, allow_origins=chosen.cors_origins.split())  # last: the outermost
     app.add_middleware(HotEvents)  # as `HotFeed` ahead of all that it has no need of
-    modules = (
-        health,
-        events,
-        users,
-        hidden,
-        merging,
-        tokens,
-        feed,
-        search,
-        papers,
-        admin,
-        sources,
-        letters,
-        collections,
-        hub,
-        hub_papers,
-    )
-    for module in (*modules, pages):
-        app.include_router(module.router)
+    for router in (*ROUTERS, *(module.router for module in MODULES)):
+        app.include_router(router)
     _document(app)
     return app
+
+
+@asynccontextmanager
+async def _running(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
+    """Open what one process needs, while the block lasts."""
+    runtime = await run_in_threadpool(
+        build_runtime, settings, record=make_recorder(most_letters=settings.dead_letters_most)
+    )
+    app.state.runtime = runtime
+    runtime.intake.start(partial(events.follow_commit, runtime))
+    runtime.hints.start()
+    runtime.access.start()
+    runtime.serving.start()
+    runtime.freshness.start()
+    runtime.search.start()
+    try:
+        yield
+    finally:
+        await runtime.async_feeds.aclose()
+        await runtime.limits.aclose()
+        await run_in_threadpool(runtime.close)
 
 
 def start_app() -> FastAPI:

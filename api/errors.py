@@ -61,6 +61,12 @@ class NotFound(ServiceError):
     status, title, type_name = 404, "Not found", "not-found"
 
 
+class Gone(ServiceError):
+    """It was here and will not be again."""
+
+    status, title, type_name = 410, "Gone", "gone"
+
+
 class Conflict(ServiceError):
     """The state of the resource forbids this now."""
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 LONGEST_ID: Final = 200  # characters, as wide as the column
+LONGEST_ADDRESS: Final = 4_000  # characters of an address, or of an id between blanks
 TITLE_ID_PREFIX: Final = "title:"
 TITLE_KEY_LENGTH: Final = 32  # hexadecimal digits: 128 bits
 
@@ -37,6 +38,8 @@ def normalised_id(text: str) -> str:
 
     Ids of other shapes are any text of 1 to 200 characters, kept as they are; else ValueError.
     """
+    if len(text) > LONGEST_ADDRESS:  # taking prefixes off takes time for each of them
+        raise ValueError(f"the id is longer than {LONGEST_ID} characters")
     if text[:1].isdigit() and len(text) in {9, 10} and text[4] == "." and text.replace(".", "", 1).isdecimal():
         return text  # the usual case needs none of the patterns
     found = text.strip()

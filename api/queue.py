@@ -27,8 +27,16 @@ TRAIN_AFTER_EVENTS: Final = "paperfeed.train_after_events"
 REPAIR_MODEL: Final = "paperfeed.repair_model"
 EMBED_PAPERS: Final = "paperfeed.embed_papers"
 TIDY_LETTERS: Final = "paperfeed.tidy_letters"
+TIDY_ACCOUNTS: Final = "paperfeed.tidy_accounts"
 SWEEP_SOURCES: Final = "paperfeed.sweep_sources"
 READ_SOURCE: Final = "paperfeed.read_source"
+SEND_MAILS: Final = "paperfeed.send_mails"
+MAKE_DIGESTS: Final = "paperfeed.make_digests"
+TIDY_MAILS: Final = "paperfeed.tidy_mails"
+SETTLE_WANTED: Final = "paperfeed.settle_wanted"
+FETCH_WANTED: Final = "paperfeed.fetch_wanted"
+IMPORT_LIBRARIES: Final = "paperfeed.import_libraries"
+LIST_SUBMITTED: Final = "paperfeed.list_submitted"
 
 QUEUE_OF_TASK: Final = {
     SWEEP_FEEDS: EVENTS_QUEUE,
@@ -42,8 +50,16 @@ QUEUE_OF_TASK: Final = {
     REPAIR_MODEL: EVENTS_QUEUE,
     EMBED_PAPERS: TRAIN_QUEUE,
     TIDY_LETTERS: EVENTS_QUEUE,
+    TIDY_ACCOUNTS: EVENTS_QUEUE,
     SWEEP_SOURCES: EVENTS_QUEUE,
     READ_SOURCE: SOURCES_QUEUE,
+    SEND_MAILS: MAIL_QUEUE,
+    MAKE_DIGESTS: EVENTS_QUEUE,  # whoever has the model makes them, whoever has the mail server sends them
+    TIDY_MAILS: MAIL_QUEUE,
+    SETTLE_WANTED: EVENTS_QUEUE,
+    FETCH_WANTED: SOURCES_QUEUE,
+    IMPORT_LIBRARIES: SOURCES_QUEUE,
+    LIST_SUBMITTED: EVENTS_QUEUE,
 }
 
 # A dead broker must cost a caller under 0.1 s; the worker keeps longer limits, which also bound blocking reads.

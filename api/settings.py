@@ -11,7 +11,10 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from api.sentences import LONGEST_NAME, encoder_key
+from api.settings_accounts import AccountSettings
 from api.settings_feedback import FeedbackSettings
+from api.settings_mail import MailSettings
+from api.settings_site import SiteSettings
 from api.settings_sources import SourceSettings
 
 LONGEST_SOCKET_PATH = 107  # bytes in sockaddr_un.sun_path on Linux, without the closing zero
@@ -22,7 +25,7 @@ REDIS_URLS = ("redis://", "rediss://", "unix://", "redis+socket://")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-class Settings(FeedbackSettings, SourceSettings):
+class Settings(FeedbackSettings, SourceSettings, AccountSettings, MailSettings, SiteSettings):
     """What an operator can configure, read from the environment once per process."""
 
     model_config = SettingsConfigDict(env_prefix="PAPERFEED_", frozen=True, extra="ignore")
@@ -204,6 +207,17 @@ class Settings(FeedbackSettings, SourceSettings):
         """True while the API listens on this machine only."""
         return self.host in LOOPBACK_HOSTS
 
+    @property
+    def local_url(self) -> str:
+        """The address a browser on this machine uses."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - a look-up, no binding
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def site_url(self) -> str:
+        """The address under which readers reach the site, without a slash at its end."""
+        return self.public_url or self.local_url
+
     @cached_property
     def run_dir(self) -> Path:
         """Folder of control sockets and pid files: `run` in the data folder, or a short private one for long paths."""
@@ -232,6 +246,11 @@ class Settings(FeedbackSettings, SourceSettings):
     def models_dir(self) -> Path:
         """Folder of immutable model artifacts, one folder a version."""
         return self.data_dir / "models"
+
+    @property
+    def mails_dir(self) -> Path:
+        """Folder of the mails of an installation without a mail server."""
+        return self.data_dir / "mails"
 
     @property
     def search_dir(self) -> Path:

@@ -104,6 +104,11 @@ class SourceSettings(BaseSettings):
         return tuple(name for name in self.active_sources if name in LISTING)
 
     @property
+    def asks_arxiv(self) -> bool:
+        """True where arXiv is one of them: it is asked for single papers, too."""
+        return any(name in self.active_sources for name in (ARXIV, ARXIV_RSS, ARXIV_OAI))
+
+    @property
     def active_sources(self) -> tuple[str, ...]:
         """Names of the sources that are read: those that are wanted and, where they need one, have a key."""
         keys = {SEMANTIC_SCHOLAR: self.semanticscholar_key, OPENALEX: self.openalex_key}

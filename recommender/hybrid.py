@@ -35,8 +35,6 @@ from recommender.vocabulary import UNKNOWN_ROW, Vocabulary
 
 __all__ = ["Hybrid", "HybridConfig"]
 
-SIMILAR_PER_BLOCK = 4096  # papers compared at a time
-
 
 @dataclass(frozen=True, slots=True)
 class Hybrid:
@@ -143,15 +141,7 @@ class Hybrid:
 
     def similar(self, paper_ids: Ids, *, k: int) -> list[RankedList]:
         """The papers most like each given one, by words and by factors; [] for an unknown paper."""
-        rows = self.papers.rows(paper_ids)
-        known = rows != UNKNOWN_ROW
-        scores = np.full((len(rows), len(self.papers)), EXCLUDED, dtype=np.float32)
-        asked = hybrid_text.evidence(self, rows[known])
-        for start in range(0, len(self.papers) * bool(known.any()), SIMILAR_PER_BLOCK):
-            block = np.arange(start, min(start + SIMILAR_PER_BLOCK, len(self.papers)), dtype=np.int32)
-            scores[known, start : start + len(block)] = asked @ hybrid_text.evidence(self, block).T
-        scores[np.flatnonzero(known), rows[known]] = EXCLUDED
-        return top_lists(scores, self.papers, k=k)
+        return hybrid_text.similar(self, paper_ids, k=k)
 
     def explain(self, profile: Profile, paper_ids: Ids) -> Explanation:
         """For each paper the history paper and the term of the reader that speak most for it."""

@@ -46,16 +46,9 @@ def save(model: "Hybrid", directory: Path) -> None:
         arrays["calibration_cold"] = np.array(model.calibration.cold)
     if model.shortlist is not None:
         arrays |= model.shortlist.to_arrays("shortlist")
-    if model.outline is not None:
-        arrays |= model.outline.to_arrays()
-    if model.encoder is not None:
-        arrays |= model.encoder.to_arrays()
-    if model.items is not None:
-        arrays |= model.items.to_arrays()
-    if model.neighbours is not None:
-        arrays |= model.neighbours.to_arrays()
-    if model.content is not None:
-        arrays |= model.content.to_arrays()
+    for part in (model.outline, model.encoder, model.items, model.neighbours, model.content):
+        if part is not None:
+            arrays |= part.to_arrays()
     config: dict[str, Json] = {**model.config.to_json()}
     facts: dict[str, Json] = {
         "kind": "hybrid",

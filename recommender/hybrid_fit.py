@@ -68,7 +68,6 @@ class Corpus:
 
 def fit_parts(dataset: Dataset, corpus: Corpus, config: HybridConfig, *, seed: int, report: Report) -> Parts:
     """All fields of the fitted model; the calibration is the default."""
-    notes = _notes_on_text(corpus)
     user_items = dataset.user_items
     popularity = np.bincount(user_items.indices, minlength=len(dataset.papers)).astype(np.float32)
     warm_rows = np.flatnonzero(popularity).astype(np.int32)
@@ -76,7 +75,7 @@ def fit_parts(dataset: Dataset, corpus: Corpus, config: HybridConfig, *, seed: i
     history = as_csr(columns_of(user_items, warm_rows) / np.float32(unit))
     allowed = _allowance(user_items, history, corpus, config)
     config = replace(config, rank=allowed.rank, neighbour_readers=allowed.has_neighbours * config.neighbour_readers)
-    notes += allowed.notes
+    notes = [*_notes_on_text(corpus), *allowed.notes]
     report("factors", 0.0)
     factors = _fit_factors(history, config, seed=seed, notes=notes)
     report("item weights", 0.25)
@@ -84,12 +83,7 @@ def fit_parts(dataset: Dataset, corpus: Corpus, config: HybridConfig, *, seed: i
         items = _fit_items(history, corpus.directions[warm_rows], config) if allowed.has_items else None
         report("words", 0.9)
         rarity = Rarity.of(popularity[warm_rows], readers=history.shape[0])
-        content = _fit_content(corpus, factors, warm_rows, rarity=rarity, config=config)
-        text_factors = np.zeros((len(dataset.papers), factors.rank), np.float32)
-        if content is not None:
-            text_factors = content.factors(corpus.features, corpus.coords)
-    if content is None and len(warm_rows) == 0:
-        notes.append("neither interactions nor text: newest papers first")
+        content, text_factors = _fit_text(corpus, factors, warm_rows, rarity=rarity, config=config, notes=notes)
     report("done", 1.0)
     return Parts(
         config=config,
@@ -233,6 +227,18 @@ def _fit_neighbours(history: Csr, config: HybridConfig) -> Neighbours | None:
     if history.nnz == 0 or config.neighbour_weight == 0 or history.shape[0] > config.neighbour_readers:
         return None
     return Neighbours.fit(history)
+
+
+def _fit_text(
+    corpus: Corpus, factors: AlsFactors, warm_rows: Rows, *, rarity: Rarity, config: HybridConfig, notes: list[str]
+) -> tuple[ContentMap | None, Floats]:
+    """The map from words to factors and (papers, rank) what it predicts: zeros without one."""
+    content = _fit_content(corpus, factors, warm_rows, rarity=rarity, config=config)
+    if content is not None:
+        return content, content.factors(corpus.features, corpus.coords)
+    if len(warm_rows) == 0:
+        notes.append("neither interactions nor text: newest papers first")
+    return None, np.zeros((len(corpus.coords), factors.rank), np.float32)
 
 
 def _fit_content(

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recommender.content import coords_of, sentence_coords
-from recommender.domain import Csr, Floats, PaperTexts, Rows
+from recommender.domain import Csr, Floats, Ids, PaperTexts, RankedList, Rows
 from recommender.hybrid_fit import checked_vectors, kernel_weights
+from recommender.scoring import EXCLUDED, top_lists
 from recommender.sparse import empty_csr
 from recommender.text import normalise
+from recommender.vocabulary import UNKNOWN_ROW
 
 if TYPE_CHECKING:
     from recommender.hybrid import Hybrid
+
+SIMILAR_PER_BLOCK = 4096  # papers compared at a time
 
 
 def width_of_words(model: "Hybrid") -> int:
@@ -54,3 +58,16 @@ def evidence(model: "Hybrid", rows: Rows) -> Floats:
     parts = [normalise(factors), model.text_vectors(rows), normalise(sentences)]
     share = np.float32(np.sqrt(1 / (3 if model.sentence_dim else 2)))
     return np.concatenate(parts, axis=1) * share
+
+
+def similar(model: "Hybrid", paper_ids: Ids, *, k: int) -> list[RankedList]:
+    """The papers most like each given one; [] for an unknown paper."""
+    rows = model.papers.rows(paper_ids)
+    known = rows != UNKNOWN_ROW
+    scores = np.full((len(rows), len(model.papers)), EXCLUDED, dtype=np.float32)
+    asked = evidence(model, rows[known])
+    for start in range(0, len(model.papers) * bool(known.any()), SIMILAR_PER_BLOCK):
+        block = np.arange(start, min(start + SIMILAR_PER_BLOCK, len(model.papers)), dtype=np.int32)
+        scores[known, start : start + len(block)] = asked @ evidence(model, block).T
+    scores[np.flatnonzero(known), rows[known]] = EXCLUDED
+    return top_lists(scores, model.papers, k=k)

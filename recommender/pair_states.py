@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.domain import EventKind, Ids, Interactions, Times
+from recommender.domain import EventKind, Interactions, Times
 
 UNDOING = (EventKind.UNSAVE, EventKind.UNVOTE, EventKind.DISMISS)
 
@@ -49,12 +49,6 @@ def taken_back(keys: NDArray[np.int64], events: Interactions) -> NDArray[np.bool
     unvoted = (kinds == EventKind.UPVOTE) & ~states.voted[pair_of]
     gone[order] = unsaved | unvoted | states.disliked[pair_of]
     return gone
-
-
-def kept_paper_ids(events: Interactions) -> Ids:
-    """The papers of one reader whose save or vote is in force, ascending."""
-    papers, keys = np.unique(events.paper_ids, return_inverse=True)
-    return papers[kept_pairs(keys, events)]
 
 
 def kept_pairs(keys: NDArray[np.int64], events: Interactions) -> NDArray[np.int64]:

@@ -15,10 +15,8 @@ import redis
 import sqlalchemy as sa
 
 from api.store import (
+    every_table,  # noqa: F401 - all tables belong to the same metadata
     feeds,
-    tables_collections,  # noqa: F401 - its tables belong to the same metadata
-    tables_letters,  # noqa: F401 - its tables belong to the same metadata
-    tables_sources,  # noqa: F401 - so do its
 )
 from api.store.engine import Database
 from api.store.tables import Base

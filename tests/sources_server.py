@@ -6,12 +6,10 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
-from typing import Final, cast
-from urllib.parse import parse_qsl, urlsplit
 
-SECONDS_TO_END: Final = 5.0
+from tests.local_server import Asked, local_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +32,6 @@ class Answer:
     seconds_within: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One request as it arrived."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]  # names in lower case
-    body: bytes
-    at: float  # time.monotonic()
-
-
 @dataclass(slots=True)
 class _Script:
     path: str
@@ -54,20 +40,14 @@ class _Script:
 
 
 class SourcesServer:
-    """Serves scripts on a port of its own as long as it is entered; `seen` holds the requests in order."""
+    """Serves scripts at `url` as long as it is entered; `seen` holds the requests in order."""
 
     def __init__(self) -> None:
-        self.seen: list[Seen] = []
+        self.url = ""
+        self.seen: list[Asked] = []
         self._scripts: list[_Script] = []
         self._lock = threading.Lock()
-        self._http = _Server(("127.0.0.1", 0), _Handler)
-        self._http.owner = self
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), name="source", daemon=True)
-
-    @property
-    def url(self) -> str:
-        """The address under which the source is found."""
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
+        self._server = local_server(self._respond)
 
     def script(self, path: str, *answers: Answer, query: Mapping[str, str | None] | None = None) -> None:
         """Answer requests for `path` with these answers, one after the other; the last one stays.
@@ -79,11 +59,11 @@ class SourcesServer:
             self._scripts.insert(0, _Script(path, query or {}, list(answers)))
             self._scripts.sort(key=lambda script: -len(script.query))
 
-    def asked(self, path: str) -> list[Seen]:
+    def asked(self, path: str) -> list[Asked]:
         """Return the requests for a path."""
         return [request for request in self.seen if request.path == path]
 
-    def next_answer(self, request: Seen) -> Answer:
+    def next_answer(self, request: Asked) -> Answer:
         """Return what the scripts say to a request, 404 where they say nothing."""
         with self._lock:
             self.seen.append(request)
@@ -94,74 +74,46 @@ class SourcesServer:
         return Answer(b"nothing is scripted here", status=404)
 
     def __enter__(self) -> "SourcesServer":
-        self._thread.start()
+        self.url = self._server.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join(SECONDS_TO_END)
+        self._server.__exit__(kind, error, trace)
 
-
-class _Server(ThreadingHTTPServer):
-    owner: SourcesServer
-    daemon_threads = True
-    block_on_close = False  # a client that keeps its connection open must not keep the test
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients that go away in the middle are what some tests are about."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self._answer()
-
-    def do_POST(self) -> None:
-        self._answer()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-    def _answer(self) -> None:
-        parts = urlsplit(self.path)
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        body = self.rfile.read(int(headers.get("content-length", "0")))
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        request = Seen(self.command, parts.path, query, headers, body, time.monotonic())
-        answer = cast("_Server", self.server).owner.next_answer(request)
+    def _respond(self, request: BaseHTTPRequestHandler, asked: Asked) -> None:
+        answer = self.next_answer(asked)
         time.sleep(answer.seconds)
         validators = {"ETag": answer.etag, "Last-Modified": answer.modified}
-        is_known = (answer.etag is not None and headers.get("if-none-match") == answer.etag) or (
-            answer.modified is not None and headers.get("if-modified-since") == answer.modified
+        is_known = (answer.etag is not None and asked.headers.get("if-none-match") == answer.etag) or (
+            answer.modified is not None and asked.headers.get("if-modified-since") == answer.modified
         )
         content = gzip.compress(answer.body) if answer.is_gzip else answer.body
-        self.send_response_only(304 if is_known else answer.status)  # without a Date of its own
+        request.send_response_only(304 if is_known else answer.status)  # without a Date of its own
         for name, value in {**validators, **answer.headers}.items():
             if value is not None:
-                self.send_header(name, value)
+                request.send_header(name, value)
         if is_known:
-            self.end_headers()
+            request.end_headers()
             return
         if answer.is_gzip:
-            self.send_header("Content-Encoding", "gzip")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self._write(content, answer)
+            request.send_header("Content-Encoding", "gzip")
+        request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        _write(request, content, answer)
 
-    def _write(self, content: bytes, answer: Answer) -> None:
-        if answer.cut_at is not None:
-            self.wfile.write(content[: answer.cut_at])
-            self.wfile.flush()
-            self.connection.shutdown(socket.SHUT_RDWR)
-            self.close_connection = True
-            return
-        half = len(content) // 2 if answer.seconds_within else len(content)
-        self.wfile.write(content[:half])
-        self.wfile.flush()
-        if answer.seconds_within:
-            time.sleep(answer.seconds_within)
-            self.wfile.write(content[half:])
+
+def _write(request: BaseHTTPRequestHandler, content: bytes, answer: Answer) -> None:
+    if answer.cut_at is not None:
+        request.wfile.write(content[: answer.cut_at])
+        request.wfile.flush()
+        request.connection.shutdown(socket.SHUT_RDWR)
+        request.close_connection = True
+        return
+    half = len(content) // 2 if answer.seconds_within else len(content)
+    request.wfile.write(content[:half])
+    request.wfile.flush()
+    if answer.seconds_within:
+        time.sleep(answer.seconds_within)
+        request.wfile.write(content[half:])

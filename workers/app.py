@@ -12,14 +12,21 @@ from celery.schedules import crontab
 from api.queue import (
     EMBED_PAPERS,
     EVENTS_QUEUE,
+    IMPORT_LIBRARIES,
+    LIST_SUBMITTED,
+    MAKE_DIGESTS,
     QUEUE_OF_TASK,
     REAP_RUNS,
     REFRESH_TRENDING,
     REPAIR_MODEL,
+    SEND_MAILS,
+    SETTLE_WANTED,
     SPREAD_NEWS,
     SWEEP_FEEDS,
     SWEEP_SOURCES,
+    TIDY_ACCOUNTS,
     TIDY_LETTERS,
+    TIDY_MAILS,
     TRAIN_AFTER_EVENTS,
     TRAIN_NIGHTLY,
     TRAIN_QUEUE,
@@ -47,6 +54,24 @@ EMBED_SECONDS: Final = 60.0
 REPAIR_SECONDS: Final = 60.0
 TIDY_SECONDS: Final = 600.0
 SOURCES_SECONDS: Final = 60.0
+MAILS_SECONDS: Final = 5.0  # somebody who wants to sign in waits for one; a hint usually comes before
+DIGESTS_SECONDS: Final = 20.0
+WANTED_SECONDS: Final = 10.0
+IMPORTS_SECONDS: Final = 60.0  # a hint comes before; this takes up what was put off
+SUBMITTED_SECONDS: Final = 30.0
+
+MODULES_OF_TASKS: Final = (
+    "workers.feeds",
+    "workers.training",
+    "workers.embedding",
+    "workers.housekeeping",
+    "workers.sources",
+    "workers.mails",
+    "workers.digests",
+    "workers.wanted",
+    "workers.importing",
+    "workers.submissions",
+)
 
 
 def longest_task_seconds(settings: Settings) -> int:
@@ -56,8 +81,7 @@ def longest_task_seconds(settings: Settings) -> int:
 
 def build_app(settings: Settings) -> Celery:
     """Return the configured application."""
-    tasks = ["workers.feeds", "workers.training", "workers.embedding", "workers.housekeeping", "workers.sources"]
-    celery = Celery("paperfeed", broker=settings.resolved_broker_url, include=tasks)
+    celery = Celery("paperfeed", broker=settings.resolved_broker_url, include=MODULES_OF_TASKS)
     celery.conf.update(
         task_serializer="json",
         accept_content=["json"],
@@ -97,7 +121,14 @@ def build_schedule(settings: Settings) -> dict[str, dict[str, object]]:
         TRAIN_AFTER_EVENTS: COUNT_EVENTS_SECONDS,
         REPAIR_MODEL: REPAIR_SECONDS,
         TIDY_LETTERS: TIDY_SECONDS,
+        TIDY_ACCOUNTS: TIDY_SECONDS,
         SWEEP_SOURCES: SOURCES_SECONDS,
+        SEND_MAILS: MAILS_SECONDS,
+        MAKE_DIGESTS: DIGESTS_SECONDS,
+        TIDY_MAILS: TIDY_SECONDS,
+        SETTLE_WANTED: WANTED_SECONDS,
+        IMPORT_LIBRARIES: IMPORTS_SECONDS,
+        LIST_SUBMITTED: SUBMITTED_SECONDS,
     }
     if settings.sentence_encoder:
         seconds[EMBED_PAPERS] = EMBED_SECONDS

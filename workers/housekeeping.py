@@ -5,8 +5,8 @@ import time
 from datetime import UTC, datetime
 from typing import Final
 
-from api.queue import TIDY_LETTERS
-from api.services import dead_letters
+from api.queue import TIDY_ACCOUNTS, TIDY_LETTERS
+from api.services import dead_letters, tidying
 from workers.app import task
 from workers.processes import runtime
 
@@ -36,3 +36,22 @@ def tidy_letters() -> int:
     if removed:
         log.info("dead letters removed", extra={"letters": removed})
     return removed
+
+
+@task(TIDY_ACCOUNTS, time_limit=TIDY_LIMIT)
+def tidy_accounts() -> int:
+    """Remove what readers leave behind: sessions, links, traces of the erased, unwanted ids; return how many."""
+    held = runtime()
+    with held.db.write() as session:
+        tidied = tidying.tidy_accounts(
+            session, held.feeds, cookie_days=held.settings.reader_cookie_days, now=datetime.now(UTC)
+        )
+    if tidied.total:
+        fields = {
+            "sessions": tidied.sessions,
+            "links": tidied.links,
+            "erased": tidied.swept,
+            "unwanted": tidied.unwanted,
+        }
+        log.info("accounts tidied", extra=fields)
+    return tidied.total

@@ -18,6 +18,7 @@ from api.sources.steps import Ask, Got, Step, Stepper
 from workers.polite import Manners
 
 MEGABYTE: Final = 2**20
+ZOTERO: Final = "zotero"
 # Groups of arXiv whose archive has the same name; the others belong to physics.
 _GROUPS: Final = frozenset({"cs", "econ", "eess", "math", "q-bio", "q-fin", "stat"})
 
@@ -85,6 +86,17 @@ def plan_of(settings: Settings, name: str, *, tries: int = 3, request_seconds: f
         tries=tries,
     )
     return _PLANNERS[name](settings, manners)
+
+
+def zotero_manners(settings: Settings) -> Manners:
+    """Return how Zotero is asked."""
+    return Manners(
+        pace=ZOTERO,
+        pause_seconds=settings.zotero_pause_seconds,
+        contact=settings.source_contact,
+        request_seconds=settings.source_request_seconds,
+        most_bytes=int(settings.source_megabytes * MEGABYTE),
+    )
 
 
 def _huggingface(settings: Settings, manners: Manners) -> Plan:

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "embed": ("embed", "Give papers their sentence vectors."),
     "demo": ("demo", "Load or remove the demonstration."),
     "token": ("token", "Create, list and revoke access tokens."),
+    "erase": ("erase", "Remove everything about a reader."),
     "secret": ("secret", "Rotate the key that signs slates and cursors."),
     "slate": ("slate", "Say what a slate says, and check it."),
     "dead-letters": ("dead_letters", "List rejected events and take them in after all."),

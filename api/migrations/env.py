@@ -2,7 +2,17 @@
 
 from alembic import context
 
-from api.store import tables_collections, tables_letters, tables_sources  # noqa: F401 - their tables belong to the same metadata
+from api.store import (  # noqa: F401 - their tables belong to the same metadata
+    tables_accounts,
+    tables_collections,
+    tables_comments,
+    tables_feed_addresses,
+    tables_letters,
+    tables_mails,
+    tables_shelf,
+    tables_sources,
+    tables_tastes,
+)
 from api.store.tables import Base
 
 

@@ -1,8 +1,5 @@
-"""Who may act from the start page without a token, and what the buttons do."""
+"""Who may act for any reader without a token: somebody at the machine that runs the embedded service."""
 
-import asyncio
-import uuid
-from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -10,15 +7,9 @@ from fastapi import Request
 
 from api.errors import InvalidRequest
 from api.routes.deps import is_external_user
-from api.routes.events import take_events
-from api.runtime.state import Runtime
-from api.schemas.events import Incoming
 from api.settings import LOOPBACK_HOSTS, Settings
 
-BUTTONS: Final = frozenset({"save", "dismiss", "unsave", "undismiss"})
 FORWARDING_HEADERS: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
-LOOKS: Final = 12  # for the changed list before the page is shown again
-LOOK_SECONDS: Final = 0.1
 
 
 def is_trusted(request: Request, settings: Settings, *, is_writing: bool = False) -> bool:
@@ -44,25 +35,6 @@ def read_reader_name(text: str) -> str:
     if not is_external_user(name):
         raise InvalidRequest("a reader's name has 1 to 200 printable characters", field="reader")
     return name
-
-
-async def act(runtime: Runtime, *, reader: str, kind: str, paper_id: str) -> None:
-    """Record one press of a button and wait a moment for the list to follow, so that the next page shows it."""
-    if kind not in BUTTONS:
-        raise InvalidRequest("a button saves, dismisses or takes one of them back", field="kind")
-    now = datetime.now(UTC)
-    event = {"id": str(uuid.uuid4()), "kind": kind, "paper_id": paper_id, "occurred_at": now.isoformat()}
-    outcome = await take_events(runtime, Incoming([event], reader))
-    if outcome.answers[0].status == "rejected":
-        raise InvalidRequest(outcome.answers[0].reason or "this paper is not known here", field="paper")
-    served = runtime.serving.current
-    if outcome.user_id is None or served is None:
-        return
-    for _ in range(LOOKS):
-        feed = await runtime.async_feeds.read_list(outcome.user_id, version=served.version)
-        if feed is None or feed.papers.built_at >= now:
-            return
-        await asyncio.sleep(LOOK_SECONDS)
 
 
 def _is_own_page(request: Request, host: str) -> bool:

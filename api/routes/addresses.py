@@ -46,10 +46,11 @@ def is_https(scope: Scope, trusted_proxies: str) -> bool:
     """True when the caller's browser speaks TLS, with us or with a trusted proxy."""
     if scope.get("scheme") == "https":
         return True
-    client = scope.get("client")
-    peer = None if not client else _parse(client[0])
-    networks = read_networks(trusted_proxies)
-    if peer is None or not networks or not _is_trusted(peer, networks):
+    client, networks = scope.get("client"), read_networks(trusted_proxies)
+    if not client or not networks:
+        return False
+    peer = _parse(client[0])
+    if peer is None or not _is_trusted(peer, networks):
         return False
     return Headers(scope=scope).get("x-forwarded-proto", "").rpartition(",")[2].strip().lower() == "https"
 

@@ -10,7 +10,9 @@ from starlette.requests import Request
 from api.errors import MissingReader, NotAllowed, NotAuthenticated
 from api.routes.bodies import MOST_BATCH_BYTES, MOST_BEACON_BYTES
 from api.routes.deps import USER_HEADER, optional_actor
+from api.routes.signing import find_signed_in, known_signed_in, read_session_cookie
 from api.routes.visitors import is_own_page, is_surely_own_page, make_reader, read_reader
+from api.runtime.signed_in import SignedIn
 from api.runtime.state import Runtime
 from api.schemas.events import Code, Incoming, OpenedSlate
 
@@ -73,6 +75,11 @@ def identify(caller: Caller, incoming: Incoming, open_slate: Callable[[str], Ope
 
 
 async def _find_visitor(request: Request, runtime: Runtime) -> Caller:
+    account = await _find_account(request, runtime)
+    if account is not None:
+        if not is_own_page(request.scope):
+            return Caller(None, is_token=False, is_foreign_page=True)
+        return Caller(account.external_user, is_token=False, user_id=account.user_id)
     reader = read_reader(request.scope, runtime.keys, days=runtime.settings.reader_cookie_days)
     if reader is None:
         return Caller(None, is_token=False, is_new=is_surely_own_page(request.scope))
@@ -82,3 +89,11 @@ async def _find_visitor(request: Request, runtime: Runtime) -> Caller:
     if user_id is None:
         user_id = await run_in_threadpool(runtime.access.find_user_id, reader)
     return Caller(reader, is_token=False, user_id=user_id)
+
+
+async def _find_account(request: Request, runtime: Runtime) -> SignedIn | None:
+    """Return who is signed in; most requests carry no such cookie, and most of the others are known here."""
+    if read_session_cookie(request.scope, runtime.keys) is None:
+        return None
+    known = known_signed_in(request.scope, runtime)
+    return known or await run_in_threadpool(find_signed_in, request, runtime)

@@ -14,7 +14,6 @@ from api.routes.deps import OptionalActor, ReaderActor, RuntimeDep, WritingReade
 from api.routes.events import take_events
 from api.routes.hub_answers import next_link
 from api.routes.hub_errors import hub_answers
-from api.routes.rendering import page
 from api.runtime.state import Runtime
 from api.schemas.collections import (
     EXAMPLE_COLLECTION,
@@ -210,17 +209,6 @@ async def remove_item(runtime: RuntimeDep, writer: WriterDep, owner: Owner, slug
         await _record_event(runtime, writer, "unsave", removal.external_id)
     await run_in_threadpool(_remove, runtime, writer, owner, slug, removal=removal)
     return personal_answer(_DONE)
-
-
-@router.get("/collections/{owner}/{slug}", include_in_schema=False)
-def read_page(runtime: RuntimeDep, owner: Owner, slug: Slug) -> Response:
-    """A public collection as a page, where the address that clients give for it leads; a browser brings no token."""
-    try:
-        with runtime.db.read() as session:
-            shown = collections.read_collection(session, Viewer(), owner, slug)
-    except NotFound:
-        return page("nothing.html", status=404)
-    return page("collection.html", collection=shown.facts, items=shown.items)
 
 
 def _check_addition(runtime: Runtime, writer: Viewer, owner: str, slug: str, *, body: ItemIn) -> Addition:

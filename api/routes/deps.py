@@ -26,7 +26,12 @@ def read_runtime(request: Request) -> Runtime:
     return runtime
 
 
-RuntimeDep = Annotated[Runtime, Depends(read_runtime)]
+async def _give_runtime(request: Request) -> Runtime:
+    """The same for routes: a plain function would take a turn in the thread pool at every request."""
+    return read_runtime(request)
+
+
+RuntimeDep = Annotated[Runtime, Depends(_give_runtime)]
 
 
 # There is no dependency that opens a session, routes do it themselves: a session held between two turns in the thread

@@ -1,6 +1,5 @@
 """The feed: one round trip to the cache, ready bytes, no SQL while the list is there."""
 
-import threading
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,24 +12,22 @@ from starlette.concurrency import run_in_threadpool
 from api.errors import InvalidCursor
 from api.routes.deps import Actor, RuntimeDep, require_scope
 from api.routes.feed_json import SOURCE_NAMES, write_page
+from api.routes.feed_lists import HITS, read_hidden, read_list
 from api.routes.narrowing import read_exclusions, read_filters
 from api.routes.problems import answers
 from api.runtime.entropy import Entropy
-from api.runtime.metrics import FEED_CACHE, FEEDS
+from api.runtime.metrics import FEEDS
 from api.runtime.rendered import Rendered
 from api.runtime.state import Runtime
 from api.schemas.common import DEFAULT_ITEMS, Cursor, Limit
 from api.schemas.feed import EXAMPLE_FEED, Categories, Exclude, FeedOut, Since
-from api.services.feed import NO_VERSION, NOBODY
+from api.services.feed import NOBODY
 from api.services.feed_cursors import read_cursor
 from api.services.feed_pages import open_filtered, turn_into_tail
 from api.services.feed_places import AS_RANKED, NOT_NARROWED, FeedPlace, Filters, Page, Turn, open_list, turn
-from api.services.feed_reading import build_for_reader, build_without_model
 from api.services.reasons import named_papers
-from api.store.events import hidden_paper_ids
 from api.store.feed_cache import CachedList
 from api.store.feed_codec import Source
-from api.store.packed_list import packed
 from api.store.papers import paper_ids_of
 from recommender.slate_randomisation import SLATE_ID_BYTES, Randomisation
 
@@ -39,12 +36,10 @@ router = APIRouter(prefix="/v1", tags=["feed"])
 PATH: Final = "/v1/feed"
 PERSONAL: Final = {"Cache-Control": "private, no-store", "Vary": "Authorization, X-User"}
 JSON: Final = "application/json"
-WAIT_FOR_SLOT_SECONDS: Final = 0.5  # then the reader gets what everybody gets
 MOST_CUTS: Final = 5  # of one page, because papers of the list have been removed
 Shown = tuple[Turn, dict[int, Rendered]]
 _FEEDS: Final = {source: FEEDS.labels(name) for source, name in SOURCE_NAMES.items()}
 _SLATE_IDS: Final = Entropy(SLATE_ID_BYTES)
-_HITS, _MISSES = (FEED_CACHE.labels(outcome) for outcome in ("hit", "miss"))
 
 
 @router.get(
@@ -71,13 +66,13 @@ async def read_feed(
     user_id, scope = actor.user_id, scope_of(actor.external_user or "")
     if cursor is not None:
         place = read_cursor(runtime.keys, cursor, scope=scope)
-        hidden = await _read_hidden(runtime, user_id)
+        hidden = await read_hidden(runtime, user_id, place.frozen)
     else:
         filters, excluded = read_filters(category, since), read_exclusions(exclude)
         feed = await read_list(runtime, user_id)
         hidden = feed.hidden
         if filters != NOT_NARROWED or excluded:
-            place = await run_in_threadpool(_narrow, runtime, feed, filters, excluded)
+            place = await run_in_threadpool(_narrow, runtime, feed, filters, excluded, user_id=user_id)
         else:
             place = _open(runtime, feed)
     body = await _read_page(runtime, place, hidden=hidden, user_id=user_id, scope=scope, limit=limit)
@@ -98,27 +93,38 @@ async def read_hit(
             return None
         place, hidden = _open(runtime, feed), feed.hidden
     else:
-        found = await runtime.async_feeds.read_hidden(user_id)
-        if found is None:
-            return None
         try:
-            place, hidden = read_cursor(runtime.keys, cursor, scope=scope), found
+            place = read_cursor(runtime.keys, cursor, scope=scope)
         except InvalidCursor:  # the route meets the same and says so
             return None
+        found = await runtime.async_feeds.read_hidden(user_id, seq=place.frozen.seq)
+        if found is None:
+            return None
+        hidden = found
     shown = _show_from_memory(runtime, place, hidden=hidden, limit=limit)
     if shown is None:
         return None
     if cursor is None:
-        _HITS.inc()
+        HITS.inc()
     _FEEDS[place.source].inc()
     return _answer(runtime, *shown, source=place.source, scope=scope, user_id=user_id)
 
 
-async def read_first_page(runtime: Runtime, *, user_id: int | None, external_user: str, limit: int) -> bytes:
-    """Return the first page of a reader's feed as the API answers it."""
-    feed = await read_list(runtime, user_id)
-    place, scope = _open(runtime, feed), scope_of(external_user)
-    return await _read_page(runtime, place, hidden=feed.hidden, user_id=user_id, scope=scope, limit=limit)
+async def show_page(
+    runtime: Runtime, *, user_id: int | None, external_user: str, limit: int, cursor: str | None = None
+) -> tuple[FeedPlace, Turn, dict[int, Rendered]]:
+    """Return the place of the first page, or of a cursor's, what the page shows and its papers; raises InvalidCursor.
+
+    The same list, cursors and slates as the API's.
+    """
+    hidden: Collection[int]
+    if cursor is None:
+        feed = await read_list(runtime, user_id)
+        place, hidden = _open(runtime, feed), feed.hidden
+    else:
+        place = read_cursor(runtime.keys, cursor, scope=scope_of(external_user))
+        hidden = await read_hidden(runtime, user_id, place.frozen)
+    return place, *await _show(runtime, place, hidden=hidden, user_id=user_id, limit=limit)
 
 
 def scope_of(external_user: str) -> str:
@@ -147,86 +153,24 @@ def _randomisation_of(swap_probability: float, exploration_share: float) -> Rand
 async def _read_page(
     runtime: Runtime, place: FeedPlace, *, hidden: Collection[int], user_id: int | None, scope: str, limit: int
 ) -> bytes:
-    reader = user_id or NOBODY
+    shown = await _show(runtime, place, hidden=hidden, user_id=user_id, limit=limit)
+    return _answer(runtime, *shown, source=place.source, scope=scope, user_id=user_id or NOBODY)
+
+
+async def _show(
+    runtime: Runtime, place: FeedPlace, *, hidden: Collection[int], user_id: int | None, limit: int
+) -> Shown:
     shown = _show_from_memory(runtime, place, hidden=hidden, limit=limit)
     if shown is None:
+        reader = user_id or NOBODY
         shown = await run_in_threadpool(_show_from_sql, runtime, place, hidden=hidden, user_id=reader, limit=limit)
     _FEEDS[place.source].inc()
-    return _answer(runtime, *shown, source=place.source, scope=scope, user_id=reader)
+    return shown
 
 
-@lru_cache(maxsize=1)
-def _build_slots(count: int) -> threading.BoundedSemaphore:
-    return threading.BoundedSemaphore(count)
-
-
-async def read_list(runtime: Runtime, user_id: int | None) -> CachedList:
-    """Return a reader's list, built where the cache lacks it; what everybody gets for a reader nobody knows."""
-    if user_id is None:
-        return await run_in_threadpool(_build_common, runtime, None)
-    served = runtime.serving.current
-    if served is None:  # the process has just started, or there is no model yet
-        served = await run_in_threadpool(runtime.serving.poll)
-    version = NO_VERSION if served is None else served.version
-    feed = await runtime.async_feeds.read_list(user_id, version=version)
-    (_MISSES if feed is None else _HITS).inc()
-    if feed is None:
-        return await run_in_threadpool(_build_missing, runtime, user_id)
-    if runtime.serving.is_outdated(feed.papers.built_at):
-        return await run_in_threadpool(_build_anew, runtime, user_id, feed)
-    return feed
-
-
-async def _read_hidden(runtime: Runtime, user_id: int | None) -> Collection[int]:
-    if user_id is None:
-        return ()
-    hidden = await runtime.async_feeds.read_hidden(user_id)
-    return await run_in_threadpool(_hidden_from_sql, runtime, user_id) if hidden is None else hidden
-
-
-def _hidden_from_sql(runtime: Runtime, user_id: int) -> frozenset[int]:
-    with runtime.db.read() as session:
-        return frozenset(hidden_paper_ids(session, user_id).tolist())
-
-
-def _build_missing(runtime: Runtime, user_id: int) -> CachedList:
-    """Build the list that the cache lacks and put it there; without a free slot, what everybody gets."""
-    slots = _build_slots(runtime.settings.feed_build_slots)
-    if not slots.acquire(timeout=WAIT_FOR_SLOT_SECONDS):
-        return _build_common(runtime, user_id)
-    try:
-        return _build_own(runtime, user_id)
-    finally:
-        slots.release()
-
-
-def _build_anew(runtime: Runtime, user_id: int, feed: CachedList) -> CachedList:
-    """Build a list that lacks the papers of a while ago; without a free slot the reader gets it as it is once more."""
-    slots = _build_slots(runtime.settings.feed_build_slots)
-    if not slots.acquire(blocking=False):
-        runtime.hints.refresh(user_id, is_active=False)
-        return feed
-    try:
-        return _build_own(runtime, user_id)
-    finally:
-        slots.release()
-
-
-def _build_own(runtime: Runtime, user_id: int) -> CachedList:
-    seen = runtime.feeds.read_hidden(user_id)
-    with runtime.db.read() as session:
-        feed = build_for_reader(session, runtime.serving.current, user_id, now=datetime.now(UTC))
-    runtime.feeds.write_list(feed, seen=seen)
-    return CachedList(packed(feed), feed.hidden)
-
-
-def _build_common(runtime: Runtime, user_id: int | None) -> CachedList:
-    with runtime.db.read() as session:
-        feed = build_without_model(session, user_id, now=datetime.now(UTC))
-    return CachedList(packed(feed), feed.hidden)
-
-
-def _narrow(runtime: Runtime, feed: CachedList, filters: Filters, excluded: list[str]) -> FeedPlace:
+def _narrow(
+    runtime: Runtime, feed: CachedList, filters: Filters, excluded: list[str], *, user_id: int | None
+) -> FeedPlace:
     with runtime.db.read() as session:
         return open_filtered(
             session,
@@ -237,6 +181,7 @@ def _narrow(runtime: Runtime, feed: CachedList, filters: Filters, excluded: list
             randomisation=chance_of(runtime, feed),
             slate_id=_SLATE_IDS.take(),
             now=datetime.now(UTC),
+            reader=user_id,
         )
 
 

@@ -68,8 +68,14 @@ async def bring_back(runtime: RuntimeDep, actor: WritingReader, paper_id: str) -
     from the beginning again.
     """
     name = _stored_id(paper_id)
+    was = await bring_back_paper(runtime, name, user_id=actor.user_id, external_user=actor.external_user or "")
+    return BroughtBackOut(paper_id=name, was=[why.value for why in was])
+
+
+async def bring_back_paper(runtime: Runtime, name: str, *, user_id: int | None, external_user: str) -> list[Why]:
+    """Record what brings a paper back and return what hid it; raises NotFound, and Conflict for a saved one."""
     now = datetime.now(UTC)
-    was = await run_in_threadpool(_find_reasons, runtime, actor.user_id, name, now=now)
+    was = await run_in_threadpool(_find_reasons, runtime, user_id, name, now=now)
     events: list[object] = [
         {
             "id": str(uuid.uuid4()),
@@ -80,11 +86,11 @@ async def bring_back(runtime: RuntimeDep, actor: WritingReader, paper_id: str) -
         for step in reversed(range(len(was)))
     ]
     if events:
-        outcome = await take_events(runtime, Incoming(events, actor.external_user))
+        outcome = await take_events(runtime, Incoming(events, external_user))
         for answer in outcome.answers:
             if answer.status == "rejected":  # removed in this very moment
-                raise NotFound(answer.reason or f"there is no paper {paper_id!r}", paper_id=paper_id)
-    return BroughtBackOut(paper_id=name, was=[why.value for why in was])
+                raise NotFound(answer.reason or f"there is no paper {name!r}", paper_id=name)
+    return was
 
 
 def _find_reasons(runtime: Runtime, user_id: int | None, name: str, *, now: datetime) -> list[Why]:

@@ -164,7 +164,7 @@ def _make_daily(runtime: Runtime, ask: DailyAsk, params: Params) -> Answer:
     with runtime.db.read() as session:
         paper_ids, has_more = list_daily(session, runtime.feeds, ask, now=datetime.now(UTC), orders=runtime.orders)
         shown = load_voted(session, paper_ids)
-    body = orjson.dumps([item_json(voted.paper, upvotes=voted.upvotes) for voted in shown])
+    body = orjson.dumps([item_json(voted.paper, upvotes=voted.upvotes, comments=voted.comments) for voted in shown])
     following = next_query(params, DAILY_PARAMETERS, page=ask.offset // ask.limit) if has_more else None
     return make_answer(body, route="/api/daily_papers", next_query=following)
 
@@ -173,7 +173,7 @@ def _make_published(runtime: Runtime, params: Params, *, page: int, limit: int) 
     with runtime.db.read() as session:
         paper_ids, has_more = list_published(session, offset=page * limit, limit=limit)
         shown = load_voted(session, paper_ids)
-    body = orjson.dumps([record_json(voted.paper, upvotes=voted.upvotes) for voted in shown])
+    body = orjson.dumps([record_json(voted.paper, upvotes=voted.upvotes, comments=voted.comments) for voted in shown])
     following = next_query(params, PUBLISHED_PARAMETERS, page=page) if has_more else None
     return make_answer(body, route="/api/papers", next_query=following)
 
@@ -182,5 +182,5 @@ def _make_found(runtime: Runtime, text: str, *, limit: int) -> Answer:
     found = search_papers(runtime, SearchRequest(text=text, is_prefix=False, most=limit))
     with runtime.db.read() as session:
         shown = load_voted(session, found.paper_ids)
-    body = orjson.dumps([item_json(voted.paper, upvotes=voted.upvotes) for voted in shown])
+    body = orjson.dumps([item_json(voted.paper, upvotes=voted.upvotes, comments=voted.comments) for voted in shown])
     return make_answer(body, route="/api/papers/search")

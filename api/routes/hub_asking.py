@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from typing import Final
 
 from api.errors import InvalidRequest
 from api.services.daily import SORTS, DailyAsk, Sort
+from api.services.spans import EXAMPLES, KINDS, Kind, read_span
 from api.store.daily import Wanted
 
 FOR_YOU: Final = "for_you"
@@ -17,13 +18,9 @@ DEFAULT_FOUND: Final = 20
 MOST_FOUND: Final = 120
 LONGEST_QUERY: Final = 250  # characters
 
-_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_WEEK: Final = re.compile(r"([0-9]{4})-W([0-9]{2})")
-_MONTH: Final = re.compile(r"([0-9]{4})-([0-9]{2})")
 _NUMBER: Final = re.compile(r"[0-9]{1,100}")
-_SPANS: Final = ("date", "week", "month")
 # What the lists listen to; whatever else a query says changes nothing.
-DAILY_PARAMETERS: Final = frozenset({*_SPANS, "submitter", "sort", "p", "limit"})
+DAILY_PARAMETERS: Final = frozenset({*KINDS, "submitter", "sort", "p", "limit"})
 PUBLISHED_PARAMETERS: Final = frozenset({"p", "limit"})
 FOUND_PARAMETERS: Final = frozenset({"q", "limit"})
 
@@ -34,7 +31,7 @@ def read_daily_ask(params: Params) -> DailyAsk:
     """Return what a request for the daily lists asks for."""
     sort = read_sort(params)
     page, limit = read_page(params), read_limit(params)
-    spans = [span for name in _SPANS if (text := params.get(name)) is not None for span in [_read_span(name, text)]]
+    spans = [span for name in KINDS if (text := params.get(name)) is not None for span in [_read_span(name, text)]]
     wanted = Wanted(
         since=max((since for since, _ in spans), default=None),
         until=min((until for _, until in spans), default=None),
@@ -55,7 +52,7 @@ def wants_own_feed(params: Params) -> bool:
     """True for the personal feed; raises InvalidRequest where a span is asked for too, which is the same for all."""
     if params.get("sort") != FOR_YOU:
         return False
-    spans = [name for name in _SPANS if name in params]
+    spans = [name for name in KINDS if name in params]
     if spans:
         raise InvalidRequest(f"`sort={FOR_YOU}` is the feed as it is now: leave out `{spans[0]}`")
     return True
@@ -95,37 +92,10 @@ def read_query(params: Params) -> str:
     return text
 
 
-def _read_span(name: str, text: str) -> tuple[datetime, datetime]:
+def _read_span(name: Kind, text: str) -> tuple[datetime, datetime]:
     """Return a span's first moment and the first after it."""
     try:
-        first, following = _READERS[name](text)
+        span = read_span(name, text)
     except (ValueError, OverflowError):
-        raise InvalidRequest(f"`{name}` is written {_EXAMPLES[name]}") from None
-    return datetime.combine(first, time(), UTC), datetime.combine(following, time(), UTC)
-
-
-def _day(text: str) -> tuple[date, date]:
-    if not _DAY.fullmatch(text):
-        raise ValueError(text)
-    first = date.fromisoformat(text)
-    return first, first + timedelta(days=1)
-
-
-def _week(text: str) -> tuple[date, date]:
-    parts = _WEEK.fullmatch(text)
-    if parts is None:
-        raise ValueError(text)
-    first = date.fromisocalendar(int(parts[1]), int(parts[2]), 1)
-    return first, first + timedelta(weeks=1)
-
-
-def _month(text: str) -> tuple[date, date]:
-    parts = _MONTH.fullmatch(text)
-    if parts is None:
-        raise ValueError(text)
-    first = date(int(parts[1]), int(parts[2]), 1)
-    return first, (first + timedelta(days=31)).replace(day=1)
-
-
-_READERS: Final = {"date": _day, "week": _week, "month": _month}
-_EXAMPLES: Final = {"date": "2025-12-08", "week": "2025-W50", "month": "2025-12"}
+        raise InvalidRequest(f"`{name}` is written {EXAMPLES[name]}") from None
+    return span.since, span.until

@@ -12,7 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
 from api.routes.deps import Actor
-from api.routes.feed import chance_of, read_list
+from api.routes.feed import chance_of
+from api.routes.feed_lists import read_list
 from api.routes.hub_answers import AS_OF, PERSONAL, next_link, next_query
 from api.routes.hub_asking import DAILY_PARAMETERS, read_limit, read_page
 from api.runtime.state import Runtime
@@ -58,7 +59,7 @@ def _cut(runtime: Runtime, feed: CachedList, actor: Actor, *, offset: int, limit
     """Return the papers of a page, None past the end of the list."""
     place = open_list(
         feed.papers,
-        slate_id=_slate_id(feed, actor),
+        slate_id=steady_slate_id(feed, actor.external_user),
         hidden=feed.hidden,
         randomisation=chance_of(runtime, feed),
         has_tail=False,
@@ -72,9 +73,9 @@ def _from(place: FeedPlace, offset: int) -> FeedPlace:
     return replace(place, following=offset, shown=offset)
 
 
-def _slate_id(feed: CachedList, actor: Actor) -> bytes:
+def steady_slate_id(feed: CachedList, reader: str | None) -> bytes:
     """Return the same id for all pages of a list: a page number says nothing of the page before it."""
-    seen = f"{actor.external_user}\0{feed.papers.version}\0{feed.papers.seq}\0{feed.papers.built_at.isoformat()}"
+    seen = f"{reader}\0{feed.papers.version}\0{feed.papers.seq}\0{feed.papers.built_at.isoformat()}"
     return hashlib.blake2b(seen.encode("utf-8", "replace"), digest_size=SLATE_ID_BYTES).digest()
 
 
@@ -88,6 +89,7 @@ def _write(runtime: Runtime, page: Page) -> bytes:
         range(page.first_rank, page.first_rank + len(page)), page.paper_ids, page.scores, page.reasons, strict=True
     ):
         if paper_id in found:
-            item = item_json(found[paper_id].paper, upvotes=found[paper_id].upvotes)
+            voted = found[paper_id]
+            item = item_json(voted.paper, upvotes=voted.upvotes, comments=voted.comments)
             items.append(item | {"rank": rank, "score": score, "reason": tell(reason, titles)})
     return orjson.dumps(items)

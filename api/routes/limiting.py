@@ -50,7 +50,7 @@ class RateLimits:
                 message = {**message, "headers": [*message.get("headers", ()), *fields]}
             await send(message)
 
-        answer = self.app if allowance.is_allowed else error_response(_refusal(allowance), instance=scope["path"])
+        answer = self.app if allowance.is_allowed else error_response(_refusal(allowance), scope=scope)
         await answer(scope, receive, send_with_fields)
 
 

@@ -38,7 +38,7 @@ _BODY: Final = {
 @router.post(
     "/merge",
     summary="Take an anonymous reader's history into the account",
-    responses=answers(EXAMPLE_MERGED, 400, 401, 403, 409, 413, 415, 422, 503),
+    responses=answers(EXAMPLE_MERGED, 400, 401, 403, 409, 410, 413, 415, 422, 503),
     openapi_extra=_BODY,
 )
 async def post_merge(request: Request, runtime: RuntimeDep, actor: WritingReader) -> MergedOut:

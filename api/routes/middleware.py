@@ -6,6 +6,7 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -15,8 +16,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import errors
-from api.routes.problems import error_response, problem_response
-from api.runtime.logs import request_id
+from api.routes.problems import error_response, internal_error
+from api.runtime.logs import loggable_path, request_id
 from api.runtime.metrics import REQUEST_SECONDS
 
 log = logging.getLogger("api.access")
@@ -77,10 +78,10 @@ class RequestContext:
         except ClientDisconnect:
             status = CLIENT_WENT_AWAY
         except Exception:
-            log.exception("request failed", extra={"method": scope["method"], "path": scope["path"]})
+            log.exception("request failed", extra={"method": scope["method"], "path": loggable_path(scope["path"])})
             if status:
                 raise  # half an answer is out: only closing the connection says that it is not whole
-            await _internal_error(scope["path"])(asked, receive, send_with_headers)
+            await internal_error(asked)(asked, receive, send_with_headers)
         finally:
             note_request(asked, scope["method"], status, time.perf_counter() - started)
             request_id.reset(mark)
@@ -89,26 +90,30 @@ class RequestContext:
 class BodyLimit:
     """Refuses bodies over a limit before anything reads them, also those that do not tell their length."""
 
-    def __init__(self, app: ASGIApp, *, most_bytes: int = MOST_BODY_BYTES) -> None:
+    def __init__(
+        self, app: ASGIApp, *, most_bytes: int = MOST_BODY_BYTES, larger: Mapping[str, int] | None = None
+    ) -> None:
         self.app = app
         self.most_bytes = most_bytes
+        self.larger = dict(larger or {})  # by path, where whole files are sent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        most = self.larger.get(scope["path"], self.most_bytes)
         length = Headers(scope=scope).get("content-length")
         if length is not None:  # the server holds the client to it
-            is_over = not length.isdecimal() or int(length[:20]) > self.most_bytes
+            is_over = not length.isdecimal() or int(length[:20]) > most
             await (self._drain_and_refuse if is_over else self.app)(scope, _in_time(receive), send)
             return
         if scope["method"] in {"GET", "HEAD"}:
             await self.app(scope, receive, send)
             return
         try:
-            messages, is_over = await self._read_ahead(_in_time(receive))
+            messages, is_over = await self._read_ahead(_in_time(receive), most=most)
         except errors.TooSlow as error:
-            await error_response(error, instance=scope["path"])(scope, receive, send)
+            await error_response(error, scope=scope)(scope, receive, send)
             return
         if is_over:
             is_whole = not messages[-1].get("more_body", False)
@@ -120,14 +125,14 @@ class BodyLimit:
 
         await self.app(scope, replay, send)
 
-    async def _read_ahead(self, receive: Receive) -> tuple[list[Message], bool]:
+    async def _read_ahead(self, receive: Receive, *, most: int) -> tuple[list[Message], bool]:
         messages: list[Message] = []
         size = 0
         while True:
             message = await receive()
             messages.append(message)
             size += len(message.get("body", b""))
-            if size > self.most_bytes:
+            if size > most:
                 return messages, True
             if not message.get("more_body", False):
                 return messages, False
@@ -138,10 +143,9 @@ class BodyLimit:
         await self._refuse(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = errors.TooLarge(
-            f"a body takes {self.most_bytes} bytes at most: send smaller batches", limit_bytes=self.most_bytes
-        )
-        response = error_response(error, instance=scope["path"])
+        most = self.larger.get(scope["path"], self.most_bytes)
+        error = errors.TooLarge(f"a body takes {most} bytes at most: send smaller batches", limit_bytes=most)
+        response = error_response(error, scope=scope)
         response.headers["connection"] = "close"  # whatever still comes is not worth reading
         await response(scope, receive, send)
 
@@ -176,16 +180,6 @@ async def _drain(receive: Receive) -> None:
                 has_more = message.get("more_body", False)
     except TimeoutError:
         pass
-
-
-def _internal_error(path: str) -> ASGIApp:
-    return problem_response(
-        500,
-        errors.ServiceError.title,
-        errors.ServiceError.type_name,
-        "this is a fault of the service: its log has more under the request id",
-        instance=path,
-    )
 
 
 def choose_request_id(given: str) -> str:
@@ -228,5 +222,6 @@ def note_request(scope: Scope, method: str, status: int, seconds: float) -> None
         return
     level = logging.DEBUG if HOT_ROUTE in scope and status < 400 else logging.INFO
     if log.isEnabledFor(level):
-        fields = {"method": method, "path": scope["path"], "status": status, "ms": round(seconds * 1000, 1)}
+        path = loggable_path(scope["path"])
+        fields = {"method": method, "path": path, "status": status, "ms": round(seconds * 1000, 1)}
         log.log(level, "request", extra=fields)

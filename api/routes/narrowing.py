@@ -1,7 +1,7 @@
 """What narrows a list, read from the query string."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from api.errors import InvalidRequest
@@ -13,6 +13,8 @@ LONGEST_CATEGORY: Final = 60  # characters, as wide as the column
 MOST_EXCLUDED: Final = 500
 MOST_ORGANIZATIONS: Final = 20
 LONGEST_ORGANIZATION: Final = 200  # characters
+ONE_DAY: Final = timedelta(days=1)
+DAY_LENGTH: Final = len("2024-05-01")
 
 
 def read_filters(category: list[str] | None, since: str | None) -> Filters:
@@ -43,6 +45,17 @@ def read_time(text: str, *, field: str) -> datetime:
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidRequest(f"`{field}` is a day or an ISO 8601 time, for example 2024-05-01", field=field) from None
+
+
+def read_days(start: str | None, end: str | None) -> tuple[datetime | None, datetime | None]:
+    """Return the first moment and the one after the last; a day is meant as a whole. Raises InvalidRequest."""
+    first = None if start is None else read_time(start, field="from")
+    last = None if end is None else read_time(end, field="to")
+    if last is not None and end is not None and len(end.strip()) <= DAY_LENGTH:
+        last = min(last, datetime.max.replace(tzinfo=UTC) - ONE_DAY) + ONE_DAY
+    if first is not None and last is not None and first >= last:
+        raise InvalidRequest("`from` is later than `to`: no paper is between them", field="from")
+    return first, last
 
 
 def read_exclusions(exclude: list[str] | None) -> list[str]:

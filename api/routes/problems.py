@@ -12,11 +12,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from api import errors
+from api.routes.error_pages import error_page, wants_page
 from api.routes.hub_errors import hub_error, is_hub_path
-from api.routes.rendering import page
-from api.runtime.logs import request_id
+from api.runtime.logs import loggable_path, request_id
 from api.schemas.common import Problem
 from api.schemas.events import EventIn, EventsIn
 
@@ -31,6 +32,7 @@ _BY_STATUS: Final[dict[int, type[errors.ServiceError]]] = {
     403: errors.NotAllowed,
     404: errors.NotFound,
     409: errors.Conflict,
+    410: errors.Gone,
     413: errors.TooLarge,
     415: errors.UnsupportedBody,
     422: errors.InvalidRequest,
@@ -59,6 +61,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http_error)
     for outage in (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, OSError):
         app.add_exception_handler(outage, _on_outage)
+    app.add_exception_handler(sa.exc.ProgrammingError, _on_missing_table)
     app.add_exception_handler(sa.exc.DataError, _on_data_error)
 
 
@@ -86,17 +89,25 @@ def problem_response(
     return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
 
 
-def error_response(error: errors.ServiceError, *, instance: str) -> Response:
-    """Return one of our own errors as an answer."""
+def error_response(error: errors.ServiceError, *, scope: Scope) -> Response:
+    """Return one of our own errors as an answer to a request: a page for a browser, a problem for a program."""
+    if wants_page(scope):
+        return error_page(error.status, error.detail, headers=error.headers)
     return problem_response(
         error.status,
         error.title,
         error.type_name,
         error.detail,
         headers=error.headers,
-        instance=instance,
+        instance=scope["path"],
         **error.fields,
     )
+
+
+def internal_error(scope: Scope) -> Response:
+    """Return what is said about a fault of our own."""
+    detail = "this is a fault of the service: its log has more under the request id"
+    return error_response(errors.ServiceError(detail), scope=scope)
 
 
 def answers(
@@ -184,7 +195,7 @@ def _plain(response: dict[str, Any]) -> dict[str, Any]:
 def _on_service_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, errors.ServiceError):
         raise error
-    return error_response(error, instance=request.url.path)
+    return error_response(error, scope=request.scope)
 
 
 def _on_invalid_request(request: Request, error: Exception) -> Response:
@@ -193,21 +204,18 @@ def _on_invalid_request(request: Request, error: Exception) -> Response:
     # The values themselves are left out: they may be secret, huge or not Unicode.
     found = [{"where": list(map(str, item["loc"])), "what": item["msg"]} for item in error.errors()]
     first = f"{'.'.join(found[0]['where'])}: {found[0]['what']}" if found else "the request cannot be read"
-    return error_response(errors.InvalidRequest(first, errors=found[:20]), instance=request.url.path)
+    return error_response(errors.InvalidRequest(first, errors=found[:20]), scope=request.scope)
 
 
 def _on_http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    is_page = request.method == "GET" and not request.url.path.startswith("/api/")
-    if error.status_code == 404 and is_page and "text/html" in request.headers.get("accept", ""):
-        answer = page("nothing.html", status=404)
-        answer.headers["Vary"] = "Accept"
-        return answer
     title = http.HTTPStatus(error.status_code).phrase
     detail = str(error.detail)
     if detail == title:  # the router's own words say nothing
         detail = _ROUTER_SAYS.get(error.status_code, detail)
+    if wants_page(request.scope):
+        return error_page(error.status_code, detail, headers=error.headers)
     return problem_response(
         error.status_code,
         title,
@@ -222,16 +230,31 @@ def _on_outage(request: Request, error: Exception) -> Response:
     if isinstance(error, OSError) and error.errno not in _OUT_OF_SPACE:
         raise error
     cause = str(getattr(error, "orig", None) or error).lower()
-    log.error("storage unavailable", extra={"path": request.url.path, "error": type(error).__name__, "cause": cause})
+    runtime = getattr(request.app.state, "runtime", None)
+    if runtime is not None:
+        runtime.conditions.distrust()
+    log.error(
+        "storage unavailable",
+        extra={"path": loggable_path(request.url.path), "error": type(error).__name__, "cause": cause},
+    )
     detail = "the database cannot be reached or written just now: send the same request again"
     if "full" in cause or "no space" in cause:
         detail = "the disk is full: free some space (`paperfeed doctor` says where), then send the same request again"
-    return error_response(errors.Unavailable(detail), instance=request.url.path)
+    return error_response(errors.Unavailable(detail), scope=request.scope)
+
+
+def _on_missing_table(request: Request, error: Exception) -> Response:
+    """PostgreSQL's word for a database that was not migrated; of a statement of ours that is wrong, too."""
+    if not wants_page(request.scope):
+        raise error
+    log.error("statement refused", extra={"path": loggable_path(request.url.path), "error": type(error).__name__})
+    detail = "the database does not have what this page needs: `paperfeed doctor` says why"
+    return error_response(errors.Unavailable(detail), scope=request.scope)
 
 
 def _on_data_error(request: Request, error: Exception) -> Response:
-    log.warning("value refused by the database", extra={"path": request.url.path, "error": type(error).__name__})
-    return error_response(
-        errors.InvalidRequest("a value in this request cannot be stored: it is too large or not text"),
-        instance=request.url.path,
+    log.warning(
+        "value refused by the database", extra={"path": loggable_path(request.url.path), "error": type(error).__name__}
     )
+    error_in_words = errors.InvalidRequest("a value in this request cannot be stored: it is too large or not text")
+    return error_response(error_in_words, scope=request.scope)

@@ -2,15 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from api.errors import InvalidRequest, MissingReader, NotAllowed, NotAuthenticated
+from api.errors import MissingReader, NotAllowed, NotAuthenticated
 from api.routes.deps import USER_HEADER, Actor, OptionalActor, RuntimeDep
-from api.routes.narrowing import read_filters, read_organizations, read_time
+from api.routes.narrowing import read_days, read_filters, read_organizations
 from api.routes.problems import answers
 from api.runtime.state import Runtime
 from api.schemas.common import DEFAULT_ITEMS, Cursor, Limit
@@ -28,10 +27,11 @@ from api.schemas.search import (
     WithCode,
     WithCounts,
 )
-from api.services.search_cursors import SearchPlace, read_place, write_place
+from api.services.search_cursors import SearchPlace
 from api.services.search_highlighting import Highlighter
 from api.services.search_language import parse
-from api.services.searching import SearchRequest, search_papers
+from api.services.search_pages import open_search, take_papers, write_next
+from api.services.searching import SearchRequest
 from api.store.search_index import Counts
 from api.store.search_query import Filters
 
@@ -42,8 +42,6 @@ VARY: Final = "Authorization, X-User"
 FRESH_SECONDS: Final = 15  # an answer that is the same for everybody may be kept as long
 PRIVATE: Final = {"Cache-Control": "private, no-store", "Vary": VARY}
 ETAG_BYTES: Final = 12
-ONE_DAY: Final = timedelta(days=1)
-DAY_LENGTH: Final = len("2024-05-01")
 
 
 @router.get(
@@ -76,36 +74,18 @@ def read_search(
     and is for the same `q` and filters. Without a token, answers may be kept for some seconds.
     """
     filters = Filters(
-        *_read_span(from_, to),
+        *read_days(from_, to),
         categories=read_filters(categories, None).categories,
         organizations=read_organizations(organization),
         with_code=with_code,
     )
-    wanted = SearchRequest(
-        q,
-        filters,
-        sort,
-        is_prefix=prefix,
-        user_id=_read_reader(actor) if personal else None,
-        with_counts=counts and cursor is None,
-    )
-    place, found = _place_of(runtime, wanted, cursor, is_personal=personal)
+    reader, with_counts = _read_reader(actor) if personal else None, counts and cursor is None
+    wanted = SearchRequest(q, filters, sort, is_prefix=prefix, user_id=reader, with_counts=with_counts)
+    place, found = open_search(runtime, wanted, cursor, is_personal=personal)
     body = _write_page(runtime, wanted, place, found, limit=limit, is_personal=personal)
-    is_kept = actor is None and not place.is_degraded
-    return _answer(request, body) if is_kept else Response(body, media_type=JSON, headers=PRIVATE)
-
-
-def _place_of(
-    runtime: Runtime, wanted: SearchRequest, cursor: str | None, *, is_personal: bool
-) -> tuple[SearchPlace, Counts | None]:
-    if cursor is not None:
-        return read_place(runtime.keys, cursor, scope=_scope(wanted, is_personal=is_personal)), None
-    found = search_papers(runtime, wanted)
-    return SearchPlace(found.paper_ids, found.scores, 0, found.total, found.is_degraded), found.counts
-
-
-def _scope(wanted: SearchRequest, *, is_personal: bool) -> str:
-    return f"{wanted.scope}\0{is_personal}"
+    if actor is None and not place.is_degraded:
+        return _answer(request, body)
+    return Response(body, media_type=JSON, headers=PRIVATE)
 
 
 def _write_page(
@@ -117,7 +97,7 @@ def _write_page(
     limit: int,
     is_personal: bool,
 ) -> bytes:
-    taken, papers = _take(runtime, place, limit=limit)
+    taken, papers = take_papers(runtime, place, limit=limit)
     index = runtime.search.current
     likely = None if index is None else index.lexicon.likely
     marker = Highlighter.of(parse(wanted.text, prefix=wanted.is_prefix).wanted, likely=likely)
@@ -131,28 +111,16 @@ def _write_page(
         rank = place.shown + len(items) + 1
         items.append({"rank": rank, "score": place.scores[at], "highlights": marks, "paper": orjson.Fragment(rendered)})
     after = place.after(taken, shown=len(items))
-    scope = _scope(wanted, is_personal=is_personal)
     return orjson.dumps(
         {
             "items": items,
-            "next": None if after is None else write_place(runtime.keys, after, scope=scope),
+            "next": write_next(runtime, wanted, after, is_personal=is_personal),
             "total": place.total,
             "counts": None if counts is None else _counts_json(counts),
             "degraded": place.is_degraded,
             "papers_as_of": runtime.freshness.text,
         }
     )
-
-
-def _take(runtime: Runtime, place: SearchPlace, *, limit: int) -> tuple[int, Mapping[int, bytes]]:
-    """How many papers of the list this page is made of, and those of them that are still there."""
-    papers: dict[int, bytes] = {}
-    taken = 0
-    while len(papers) < limit and taken < len(place.paper_ids):
-        more = place.paper_ids[taken : taken + limit - len(papers)]
-        papers |= runtime.papers.get_many(more)
-        taken += len(more)
-    return taken, papers
 
 
 def _counts_json(counts: Counts) -> dict[str, object]:
@@ -187,14 +155,3 @@ def _read_reader(actor: Actor | None) -> int | None:
     if actor.external_user is None:
         raise MissingReader(f"a service token names the reader in the {USER_HEADER} header", header=USER_HEADER)
     return actor.user_id
-
-
-def _read_span(start: str | None, end: str | None) -> tuple[datetime | None, datetime | None]:
-    """The first moment and the one after the last; a day is meant as a whole."""
-    first = None if start is None else read_time(start, field="from")
-    last = None if end is None else read_time(end, field="to")
-    if last is not None and end is not None and len(end.strip()) <= DAY_LENGTH:
-        last = min(last, datetime.max.replace(tzinfo=UTC) - ONE_DAY) + ONE_DAY
-    if first is not None and last is not None and first >= last:
-        raise InvalidRequest("`from` is later than `to`: no paper is between them", field="from")
-    return first, last

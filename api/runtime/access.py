@@ -14,6 +14,7 @@ from typing import Final, Generic, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.runtime.repeating import Repeating
 from api.store.engine import Database
 from api.store.tokens import find_token, valid_tokens
 from api.store.users import find_user_id
@@ -63,21 +64,16 @@ class Access:
         self._clock = clock
         self._identities = _Kept[Identity](token_seconds, clock)
         self._users = _Kept[int](USER_SECONDS, clock)
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._looking = Repeating(self._look_or_tell, name="tokens")
 
     def start(self) -> None:
         """Look at the tokens in use in a background thread from now on, so that their callers need not wait for it."""
         if self._token_seconds > 0:
-            self._thread = threading.Thread(target=self._run, name="tokens", daemon=True)
-            self._thread.start()
+            self._looking.start(self._token_seconds / LOOKS_PER_LIFE)
 
     def stop(self) -> None:
         """End the background thread."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._looking.stop()
 
     def look(self) -> None:
         """Remember tokens used since the last look for another while; forget those that are valid no longer."""
@@ -93,12 +89,11 @@ class Access:
             else:
                 self._identities.drop(key)
 
-    def _run(self) -> None:
-        while not self._stopping.wait(self._token_seconds / LOOKS_PER_LIFE):
-            try:
-                self.look()
-            except SQLAlchemyError as error:  # what is remembered ends by itself
-                log.warning("tokens not looked at", extra={"error": type(error).__name__})
+    def _look_or_tell(self) -> None:
+        try:
+            self.look()
+        except SQLAlchemyError as error:  # what is remembered ends by itself
+            log.warning("tokens not looked at", extra={"error": type(error).__name__})
 
     def known_identity(self, token: str) -> Identity | None:
         """Return a token's identity if this process has looked it up a moment ago: no SQL."""
@@ -135,6 +130,14 @@ class Access:
         """Remember the id under which a write has just found or made a reader: a removed one may have come back."""
         if self._users.get(external_user) != user_id:
             self._users.put(external_user, user_id)
+
+    def forget_user(self, external_user: str) -> None:
+        """Forget a reader who was just removed: this process looks the next one of that name up again."""
+        self._users.drop(external_user)
+
+    def forget_tokens(self, user_id: int) -> None:
+        """Forget the tokens of a reader who was just removed."""
+        self._identities.drop_where(lambda identity: identity.user_id == user_id)
 
     def _load_identity(self, token_id: str, secret: str) -> Identity | None:
         with self._database.read() as session:
@@ -191,6 +194,11 @@ class _Kept(Generic[V]):
     def drop(self, key: str) -> None:
         with self._lock:
             self._entries.pop(key, None)
+
+    def drop_where(self, is_meant: Callable[[V], bool]) -> None:
+        with self._lock:
+            for key in [key for key, (_, value) in self._entries.items() if is_meant(value)]:
+                del self._entries[key]
 
     def put(self, key: str, value: V, *, since: float | None = None) -> None:
         with self._lock:

@@ -38,6 +38,7 @@ class Answer:
     vary: bytes
     route: str  # as figures name it
     next_query: bytes | None = None  # of the next page, where there is one
+    last_modified: str = ""  # for answers that are asked for by time, too
 
 
 @dataclass(slots=True)
@@ -83,8 +84,7 @@ class Answers:
         entry = self._entries.get(key)
         if entry is None or not self._is_good(entry, now):
             return None
-        if now >= self._next_look:
-            self._look_in_background(now)
+        self._look_when_due(now)
         if 2 * self._bytes > self._most_bytes:  # nothing is dropped soon: no need to know what was used last
             with self._lock:
                 if key in self._entries:
@@ -94,7 +94,7 @@ class Answers:
     def build(self, key: Key, make: Callable[[], Answer], *, keep_seconds: float) -> Answer:
         """Return the answer, made anew where it is not there; who asks for the same meanwhile waits for it."""
         with self._building.hold(key):
-            self._look_if_long_ago()
+            self.look_if_long_ago()
             entry = self._entries.get(key)
             if entry is not None and self._is_good(entry, self._clock()):
                 return entry.answer
@@ -103,17 +103,26 @@ class Answers:
             self._keep(key, _Entry(answer, generation, until))
             return answer
 
+    def is_surely(self, generation: int) -> bool:
+        """True when nothing has changed since a generation began, as far as a look of lately says; never asks SQL."""
+        now = self._clock()
+        if generation != self._generation or now - self._looked_at > SURE_SECONDS:
+            return False
+        self._look_when_due(now)
+        return True
+
+    def look_if_long_ago(self) -> int:
+        """Return the generation as it is now, after a look where the last one says nothing any more."""
+        if self._clock() - self._looked_at > LOOK_SECONDS:
+            with self._looking:
+                if self._clock() - self._looked_at > LOOK_SECONDS:  # else somebody looked while this thread waited
+                    self._look()
+        return self._generation
+
     def look(self) -> None:
         """Find out whether papers or votes have changed since the last look."""
         with self._looking:
             self._look()
-
-    def _look_if_long_ago(self) -> None:
-        if self._clock() - self._looked_at <= LOOK_SECONDS:
-            return
-        with self._looking:
-            if self._clock() - self._looked_at > LOOK_SECONDS:  # else somebody looked while this thread waited
-                self._look()
 
     def _look(self) -> None:
         began = self._clock()
@@ -130,6 +139,10 @@ class Answers:
     def _is_good(self, entry: _Entry, now: float) -> bool:
         is_current = entry.generation == self._generation and now - self._looked_at <= SURE_SECONDS
         return is_current and now < entry.until
+
+    def _look_when_due(self, now: float) -> None:
+        if now >= self._next_look:
+            self._look_in_background(now)
 
     def _look_in_background(self, now: float) -> None:
         if not self._looking.acquire(blocking=False):

@@ -26,9 +26,10 @@ def build_children(settings: Settings, *, is_empty: bool) -> list[ChildSpec]:
     start = ("workers.first_start", "--paused", "--empty") if is_empty else ("workers.first_start",)
     # Workers have nothing to tell each other: what is to be done stands in SQL.
     worker = ("celery", "-q", "-A", "workers.app", "worker", "--without-mingle", "--without-gossip")
-    events = ("-Q", "events,mail", "-c", str(settings.worker_processes), "-n", "events@%h")
+    events = ("-Q", "events", "-c", str(settings.worker_processes), "-n", "events@%h")
     train = ("-Q", "train", "-c", "1", "-n", "train@%h")
     sources = ("-Q", "sources", "-c", "1", "-n", "sources@%h")
+    mail = ("-Q", "mail", "-c", "1", "-n", "mail@%h")
     beat = ("celery", "-q", "-A", "workers.app", "beat", "--pidfile=", "-s", str(settings.run_dir / "beat-schedule"))
     return [
         *specs,
@@ -38,6 +39,7 @@ def build_children(settings: Settings, *, is_empty: bool) -> list[ChildSpec]:
         _program("worker", (*worker, *events), stage=2, stop_signal=signal.SIGQUIT),
         _program("trainer", (*worker, *train), stage=2, stop_signal=signal.SIGQUIT),
         _program("fetcher", (*worker, *sources), stage=2, stop_signal=signal.SIGQUIT),
+        _program("mailer", (*worker, *mail), stage=2, stop_signal=signal.SIGQUIT),
         _program("beat", beat, stage=2),
     ]
 

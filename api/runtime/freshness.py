@@ -1,13 +1,13 @@
 """As of when this process's papers are: looked up in the background, so that no list waits for it."""
 
 import logging
-import threading
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.runtime.repeating import Repeating
 from api.store.engine import Database
 from api.store.sources import read_daily_as_of, read_papers_as_of
 
@@ -27,8 +27,7 @@ class Freshness:
         self._text: str | None = None
         self._daily_text: str | None = None
         self._is_failing = False
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._looking = Repeating(self.look, name="freshness")
 
     @property
     def as_of(self) -> datetime | None:
@@ -63,19 +62,8 @@ class Freshness:
 
     def start(self, seconds: float = LOOK_SECONDS) -> None:
         """Look from now on in a background thread."""
-        if self._thread is None:
-            self._stopping.clear()
-            self._thread = threading.Thread(target=self._run, args=(seconds,), name="freshness", daemon=True)
-            self._thread.start()
+        self._looking.start(seconds)
 
     def stop(self) -> None:
         """End the background thread."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-
-    def _run(self, seconds: float) -> None:
-        while not self._stopping.is_set():
-            self.look()
-            self._stopping.wait(seconds)
+        self._looking.stop()

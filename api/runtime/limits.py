@@ -11,12 +11,13 @@ from typing import Final, Literal, TypeAlias
 from api.settings import Settings
 from api.store.rates import Drawn, RateStore
 
-Kind: TypeAlias = Literal["reader", "service", "anonymous"]
+Kind: TypeAlias = Literal["reader", "service", "anonymous", "asking"]
 
 # A twentieth of a burst is drawn at once, so that most requests of a limited caller ask nobody. What lies in hand was
 # paid for, so all processes together never let through more than the bucket gave.
 PARTS_OF_BURST: Final = 20
 MICROSECONDS: Final = 1e6
+SECONDS_AN_HOUR: Final = 3_600
 MOST_PURSES: Final = 20_000  # callers a process remembers, about 8 MB
 
 
@@ -84,6 +85,7 @@ class Limits:
             Policy("reader", settings.rate_reader, settings.rate_reader_burst),
             Policy("service", settings.rate_service, settings.rate_service_burst),
             Policy("anonymous", settings.rate_anonymous, settings.rate_anonymous_burst),
+            Policy("asking", settings.digest_requests_an_hour / SECONDS_AN_HOUR, settings.digest_requests_an_hour),
         )
         self._policies: dict[Kind, Policy] = {policy.name: policy for policy in wanted if policy.rate > 0}
         self._store = store

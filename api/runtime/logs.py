@@ -26,7 +26,16 @@ _QUIET: Final = (
 )
 ROLE: Final = "PAPERFEED_CHILD_ROLE"  # in the environment of a supervised process: its name in the log
 # The text of a credential never reaches a log, even if somebody passes it as a field.
-_SECRET_FIELDS: Final = frozenset({"token", "authorization", "secret", "secret_key", "password", "email", "body"})
+_SECRET_FIELDS: Final = frozenset(
+    {"token", "authorization", "secret", "secret_key", "password", "email", "mail", "recipient", "cookie", "body"}
+)
+_SECRET_FOLDERS: Final = ("/feeds/private/", "/sign-in/", "/digest/")  # what follows is a credential
+
+
+def loggable_path(path: str) -> str:
+    """Return a path as logs may know it."""
+    folder = next((folder for folder in _SECRET_FOLDERS if path.startswith(folder)), None)
+    return path if folder is None else f"{folder}..."
 
 
 def configure_logging(settings: Settings, role: str, *, stream: TextIO | None = None) -> None:

@@ -44,6 +44,9 @@ SOURCE_PAPERS: Final = Counter(
     "paperfeed_source_papers", "Records of sources by what became of them, and requests.", ["source", "outcome"]
 )
 
+MAILS: Final = Counter("paperfeed_mails", "Mails by kind and by what became of an attempt.", ["kind", "outcome"])
+DIGESTS: Final = Counter("paperfeed_digests", "Digests that were due by what became of them.", ["outcome"])
+
 
 def render(gauges: Mapping[str, float], by_source: Mapping[str, Mapping[str, float]] | None = None) -> bytes:
     """Return all metrics in Prometheus's text format, followed by `gauges` read from the stores just now."""

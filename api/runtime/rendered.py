@@ -13,9 +13,9 @@ import orjson
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.schemas.papers import paper_json
+from api.store.comments import load_commented_papers
 from api.store.engine import Database
 from api.store.paper_changes import changed_paper_ids, existing_paper_ids
-from api.store.papers import load_papers
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +66,11 @@ class RenderedPapers:
         missing = [paper_id for paper_id in paper_ids if paper_id not in found]
         if missing:
             with self._db.read() as session:
-                rows = load_papers(session, missing)
-            fresh = {paper_id: Rendered(orjson.dumps(paper_json(row)), row.title) for paper_id, row in rows.items()}
+                rows = load_commented_papers(session, missing)
+            fresh = {
+                paper_id: Rendered(orjson.dumps(paper_json(row, comments=comments)), row.title)
+                for paper_id, (row, comments) in rows.items()
+            }
             self._keep(fresh)
             found |= fresh
         return found

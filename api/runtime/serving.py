@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from sqlalchemy.orm import Session
 
+from api.runtime.repeating import Repeating
 from api.store.engine import Database
 from api.store.papers import newest_paper_id, read_created_at
 from api.store.registry import read_encoder, read_serving
@@ -71,8 +72,7 @@ class ServingModel:
         self._news_settle_at: datetime | None = None  # of papers that came a moment ago
         self._settled_at = LONG_AGO
         self._last_failure = ""
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._following = Repeating(self.poll, name="serving-model")
 
     @property
     def current(self) -> Served | None:
@@ -107,22 +107,11 @@ class ServingModel:
 
     def start(self, seconds: float = POLL_SECONDS) -> None:
         """Poll in a background thread from now on."""
-        if self._thread is None:
-            self._stopping.clear()
-            self._thread = threading.Thread(target=self._run, args=(seconds,), name="serving-model", daemon=True)
-            self._thread.start()
+        self._following.start(seconds)
 
     def stop(self) -> None:
         """End the background thread."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-
-    def _run(self, seconds: float) -> None:
-        while not self._stopping.is_set():
-            self.poll()
-            self._stopping.wait(seconds)
+        self._following.stop()
 
     def _follow_version(self) -> None:
         with self._db.read() as session:

@@ -68,15 +68,15 @@ class HubRow(Protocol):
     ai_summary: Any
 
 
-def item_json(row: HubRow, *, upvotes: int) -> Json:
-    """Return a paper as an item of a list; `upvotes` are those of this service's readers."""
+def item_json(row: HubRow, *, upvotes: int, comments: int) -> Json:
+    """Return a paper as an item of a list; `upvotes` and `comments` are those of this service's readers."""
     paper = paper_json(row, upvotes=upvotes)
     item: Json = {
         "paper": paper,
         "publishedAt": paper.get("submittedOnDailyAt") or hub_time(row.listed_at),
         **{name: paper[name] for name in _REPEATED if name in paper},
         "thumbnail": row.thumbnail,
-        "numComments": row.num_comments,
+        "numComments": row.num_comments + comments,
         "submittedBy": paper.get("submittedOnDailyBy"),
         "isAuthorParticipating": False,
     }
@@ -85,13 +85,13 @@ def item_json(row: HubRow, *, upvotes: int) -> Json:
     return item
 
 
-def record_json(row: HubRow, *, upvotes: int) -> Json:
+def record_json(row: HubRow, *, upvotes: int, comments: int) -> Json:
     """Return a paper as a record of its own; nothing is linked to it here."""
     linked: Json = {f"linked{name}": [] for name in LINKED} | {f"numTotal{name}": 0 for name in LINKED}
     return {
         **paper_json(row, upvotes=upvotes),
         "thumbnail": row.thumbnail,
-        "numComments": row.num_comments,
+        "numComments": row.num_comments + comments,
         **linked,
     }
 

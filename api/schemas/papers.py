@@ -66,7 +66,7 @@ class PaperOut(BaseModel):
     daily_at: datetime | None = Field(description="When it entered a daily list.")
     submitted_by: str | None
     upvotes: int = Field(description="Votes at its source.")
-    num_comments: int
+    num_comments: int = Field(description="At its source and here.")
     project_page: str | None
     github_repo: str | None
     github_stars: int | None
@@ -121,8 +121,8 @@ class PaperRow(Protocol):
     id_from_title: Any
 
 
-def paper_json(row: PaperRow) -> dict[str, object]:
-    """Return the fields of `PaperOut` as plain JSON values."""
+def paper_json(row: PaperRow, *, comments: int = 0) -> dict[str, object]:
+    """Return the fields of `PaperOut` as plain JSON values; `comments` are those written here."""
     return {
         "id": row.external_id,
         "title": row.title,
@@ -136,7 +136,7 @@ def paper_json(row: PaperRow) -> dict[str, object]:
         "daily_at": _time(row.daily_at),
         "submitted_by": row.submitted_by,
         "upvotes": row.upvotes,
-        "num_comments": row.num_comments,
+        "num_comments": row.num_comments + comments,
         "project_page": row.project_page,
         "github_repo": row.github_repo,
         "github_stars": row.github_stars,

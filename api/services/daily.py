@@ -13,7 +13,8 @@ from api.runtime.orders import Orders
 from api.services.listings import find_paper
 from api.services.trending import Board, Window, read_board
 from api.settings import read_settings
-from api.store.daily import MOST_OF_A_SPAN, Wanted, load_listed, load_shown, newest_daily_ids, published_ids
+from api.store.comments import load_commented_papers
+from api.store.daily import MOST_OF_A_SPAN, Wanted, load_listed, newest_daily_ids, published_ids
 from api.store.feeds import FeedStore
 from api.store.tables import Paper
 from api.store.votes import count_upvotes
@@ -39,10 +40,11 @@ class DailyAsk:
 
 @dataclass(frozen=True, slots=True)
 class Voted:
-    """A paper with the upvotes of this service's readers."""
+    """A paper with the upvotes and the comments of this service's readers."""
 
     paper: Paper
     upvotes: int
+    comments: int
 
 
 def list_daily(
@@ -73,11 +75,11 @@ def list_published(session: Session, *, offset: int, limit: int) -> tuple[list[i
 
 
 def load_voted(session: Session, paper_ids: Sequence[int]) -> list[Voted]:
-    """Return the papers that are shown, in this order, with the votes they have here."""
-    papers = load_shown(session, paper_ids)
+    """Return the papers that are shown, in this order, with the votes and comments they have here."""
+    papers = load_commented_papers(session, paper_ids)
     upvotes = count_upvotes(session, papers)
     shown = (papers[paper_id] for paper_id in paper_ids if paper_id in papers)
-    return [Voted(paper, upvotes.get(paper.paper_id, 0)) for paper in shown]
+    return [Voted(paper, upvotes.get(paper.paper_id, 0), comments) for paper, comments in shown]
 
 
 def find_voted(session: Session, name: str) -> Voted:

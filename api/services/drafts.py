@@ -78,8 +78,22 @@ def row_of(draft: Draft, *, now: datetime) -> PaperRow:
 
 def draft_of_row(row: sa.Row[Any]) -> Draft:
     """Return the draft of a stored paper as it is."""
+    return Draft(
+        row.external_id,
+        row.id_from_title,
+        row.is_demo,
+        _record_of_row(row),
+        row.title_key,
+        row.content_hash,
+        stored_paper(row),
+        row.provenance or {},
+        row.deleted_at is not None,
+    )
+
+
+def _record_of_row(row: sa.Row[Any]) -> PaperRecord:
     organization = row.organization and Organization(row.organization["name"], row.organization["fullname"])
-    record = PaperRecord(
+    return PaperRecord(
         title=row.title,
         source=row.source,
         external_id=row.external_id,
@@ -107,17 +121,6 @@ def draft_of_row(row: sa.Row[Any]) -> Draft:
         citations=row.citations,
         references=row.references_count,
         fields=tuple(row.fields or ()),
-    )
-    return Draft(
-        row.external_id,
-        row.id_from_title,
-        row.is_demo,
-        record,
-        row.title_key,
-        row.content_hash,
-        stored_paper(row),
-        row.provenance or {},
-        row.deleted_at is not None,
     )
 
 

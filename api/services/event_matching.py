@@ -14,6 +14,7 @@ from api.schemas.events import Code, EventAnswer, EventBatch, EventDraft, Opened
 from api.services.event_parsing import PROBLEMS
 from api.services.merging import find_accounts, is_anonymous
 from api.store import event_log, papers, users
+from api.store.erasing import erased_among
 
 NOBODY: Final = 0  # whose slates fit any reader
 MOST_REMEMBERED: Final = 200_000  # readers, and as many papers: about 20 MB each when full
@@ -67,6 +68,13 @@ class Group:
         entry = self.batches[batch].entries[place]
         shown_id = entry.shown_id if isinstance(entry, EventDraft) else entry.event_id
         self.note_rejected(batch, place, EventAnswer(shown_id, "rejected", code, reason))
+
+    def refuse_removed(self, batch: int, place: int) -> None:
+        """Refuse an event of a reader who was removed; nothing of them is kept, as a dead letter neither."""
+        entry = self.batches[batch].entries[place]
+        shown_id = entry.shown_id if isinstance(entry, EventDraft) else entry.event_id
+        reason = "the reader of this batch is no longer known here"
+        self.answers[batch][place] = EventAnswer(shown_id, "rejected", "foreign_slate", reason)
 
     def note_rejected(self, batch: int, place: int, answer: EventAnswer) -> None:
         """Give the answer to an event that is refused."""
@@ -239,11 +247,13 @@ def _make_readers(
 ) -> None:
     """Add to `readers` those that are new to us; only a batch by a number of nobody stays without."""
     names = {at: name for at in without if (name := group.batches[at].incoming.external_user) is not None}
+    refused = erased_among(session, set(names.values()))
+    names = {at: name for at, name in names.items() if name not in refused}
     if names:
-        made, _ = users.ensure_users(session, set(names.values()), now=now)
+        made, _ = users.add_users(session, set(names.values()), now=now)
         _remember(ids, made)
         readers.update((at, made[name]) for at, name in names.items())
     for at in without - names.keys():
         for place, answer in enumerate(group.answers[at]):
             if answer is None:
-                group.reject(at, place, "foreign_slate", "the reader of this slate is no longer known here")
+                group.refuse_removed(at, place)

@@ -1,7 +1,7 @@
 """A reader's list: built from their events, interests and the model, else from what everybody likes and what is new."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -28,6 +28,7 @@ from api.services.blending import (
     unique,
     with_falling_scores,
 )
+from api.services.muting import NOTHING_MUTED, Rules, muted_among, muted_of
 from api.services.reasons import explain
 from api.services.tastes import Taste, load_tastes
 from api.services.trending import Board, read_board
@@ -35,6 +36,7 @@ from api.settings import read_settings
 from api.store.feed_codec import Entry, FeedList, Reason, ReasonKind, Source, list_of
 from api.store.paper_changes import unlisted_paper_ids
 from api.store.papers import categories_of, latest_paper_ids
+from api.store.taste_rows import PaperWords, load_paper_words
 from recommender.dataset import Profile
 from recommender.domain import Ask, Ids, RankedList
 from recommender.rerank import Policy, drop, truncate
@@ -42,7 +44,7 @@ from recommender.vocabulary import UNKNOWN_ROW
 
 NOBODY: Final = 0  # the user id of lists that are the same for all readers
 NO_VERSION: Final = ""  # of lists built without a model
-CHOICE: Final = 3  # papers ranked per place of a list whose reader chose categories
+CHOICE: Final = 3  # papers looked at per place of a list whose reader chose or muted something
 MOST_OF_CATEGORIES: Final = 2000  # newest papers of chosen categories that fill their share of a list
 
 
@@ -74,30 +76,38 @@ def build_lists(
     news = pool_size(policy, size=size)
     ranked, pools = _rank(served, tastes, board.fresh, policy, size=size)
     ranked, pools = _still_there(session, ranked, pools)
+    words = _words_of_muters(session, tastes, ranked, pools)
     lists = []
     for taste, papers, pool in zip(tastes, ranked, pools, strict=True):
-        offer = _Offer(papers, pool, policy, now, size, news)
+        muted = muted_of(taste.muted, words, [*papers.paper_ids.tolist(), *pool.tolist()])
+        offer = _Offer(drop(papers, muted), pool[~np.isin(pool, muted)], policy, now, size, news)
         entries, drawable = ([], []) if served is None else _personal(session, served, taste, offer)
         if len(entries) < size:
             entries += _crowd(session, board, taste, taken=entries, size=size, without=drawable)
-        lists.append(
-            list_of(
-                with_falling_scores(entries[:size]),
-                user_id=taste.user_id,
-                version=NO_VERSION if served is None else served.version,
-                seq=taste.seq,
-                built_at=now,
-                hidden=taste.hidden,
-                pool=drawable,
-            )
+        built = list_of(
+            with_falling_scores(entries[:size]),
+            user_id=taste.user_id,
+            version=NO_VERSION if served is None else served.version,
+            seq=taste.seq,
+            built_at=now,
+            hidden=taste.hidden,
+            pool=drawable,
         )
+        lists.append(built if taste.muted.is_empty else replace(built, is_muting=True))
     return lists
 
 
-def build_common_list(session: Session, *, categories: tuple[str, ...] = (), now: datetime, size: int) -> FeedList:
+def build_common_list(
+    session: Session,
+    *,
+    categories: tuple[str, ...] = (),
+    muted: Rules = NOTHING_MUTED,
+    now: datetime,
+    size: int,
+) -> FeedList:
     """Return the list of nobody in particular: trending blended with latest."""
     board = read_board(session, now=now, half_life_days=read_settings().trending_half_life_days)
-    taste = Taste(NOBODY, 0, _EMPTY_PROFILE, {}, frozenset(), categories)
+    taste = Taste(NOBODY, 0, _EMPTY_PROFILE, {}, frozenset(), categories, muted=muted)
     entries = with_falling_scores(_crowd(session, board, taste, taken=[], size=size))
     return list_of(entries, user_id=NOBODY, version=NO_VERSION, seq=0, built_at=now)
 
@@ -125,7 +135,7 @@ def _rank(
     news = pool_size(policy, size=size)
     most_news = (news + HIGH_PLACES) if news and fresh else 0
     deep = depth_of(policy, size=size) + news  # some of them go to the pool
-    depths = [size * CHOICE if tastes[at].categories else deep for at in known]
+    depths = [max(size * CHOICE, deep) if _is_choosy(tastes[at]) else deep for at in known]
     asks = [Ask(max(depths)), Ask(DEPTH * most_news, np.array(fresh, dtype=np.int64))]
     found = served.model.recommend_several(
         [tastes[at].profile for at in known],
@@ -138,6 +148,20 @@ def _rank(
         reach = policy.dismiss_reach
         pools[at] = without_alike(served.model, papers, tastes[at].profile, reach=reach, k=most_news).paper_ids
     return lists, pools
+
+
+def _is_choosy(taste: Taste) -> bool:
+    """True for readers of whose ranked papers many may be passed over."""
+    return bool(taste.categories) or not taste.muted.is_empty
+
+
+def _words_of_muters(
+    session: Session, tastes: Sequence[Taste], lists: Sequence[RankedList], pools: Sequence[Ids]
+) -> Mapping[int, PaperWords]:
+    """What mutings look at, of all papers of those who mute anything; no statement where nobody does."""
+    muters = [at for at, taste in enumerate(tastes) if not taste.muted.is_empty]
+    named = {paper_id for at in muters for part in (lists[at].paper_ids, pools[at]) for paper_id in part.tolist()}
+    return load_paper_words(session, named) if named else {}
 
 
 def _still_there(
@@ -182,7 +206,9 @@ def _in_categories(session: Session, served: Served, taste: Taste, ranked: Ranke
         inside = _inside(session, [paper_id for paper_id, _ in papers], wanted=wanted)
         if len(inside) < CHOSEN_SHARE * size:
             newest = latest_paper_ids(session, categories=taste.categories, limit=MOST_OF_CATEGORIES)
-            candidates = np.array([paper_id for paper_id, _ in newest if paper_id not in inside], dtype=np.int64)
+            unseen = [paper_id for paper_id, _ in newest if paper_id not in inside]
+            muted = muted_among(session, taste.muted, unseen)
+            candidates = np.array([paper_id for paper_id in unseen if paper_id not in muted], dtype=np.int64)
             exclude = [taste.left_out]
             [more] = served.model.recommend([taste.profile], k=size, exclude=exclude, candidates=candidates)
             papers += zip(more.paper_ids.tolist(), more.scores.tolist(), strict=True)
@@ -208,7 +234,10 @@ def _crowd(
     without = {entry.paper_id for entry in taken}.union(taste.hidden, taste.profile.paper_ids.tolist(), without)
     trending = [paper_id for paper_id, _ in board.trending("week", categories=taste.categories)]
     more = free + len(without) + len(taste.shown_often)
+    if not taste.muted.is_empty:
+        more *= CHOICE
     latest = [paper_id for paper_id, _ in latest_paper_ids(session, categories=taste.categories, limit=more)]
+    without |= muted_among(session, taste.muted, {*trending, *latest} - without)
     reasons = _category_reasons(board, trending, taste.categories)
     best = taken[-1].score if taken else 1.0
     entries = list(

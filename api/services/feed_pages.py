@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from api.services.feed import NOBODY
 from api.services.feed_places import FeedPlace, Filters, Page, Turn, cut, open_list
+from api.services.muting import NOTHING_MUTED, Rules, muted_among, read_rules
 from api.services.trending import read_board
 from api.settings import read_settings
 from api.store.events import hidden_paper_ids
@@ -19,6 +20,7 @@ from api.store.papers import Place, categories_of, latest_paper_ids
 from recommender.slate_randomisation import Randomisation
 
 TAIL_BATCH: Final = 100  # papers read at once while filling a page
+MOST_BATCHES: Final = 50  # of one page: a reader who mutes next to everything comes to the end of the list there
 CERTAIN: Final = 1.0  # propensity of what no chance has placed
 
 
@@ -32,11 +34,15 @@ def open_filtered(
     randomisation: Randomisation,
     slate_id: bytes,
     now: datetime,
+    reader: int | None = None,
 ) -> FeedPlace:
-    """Return the place before the first paper of a list narrowed by filters and topped up with what is trending."""
+    """Return the place before the first paper of a list narrowed by filters and topped up with what is trending.
+
+    Nothing of what the reader mutes is among it.
+    """
     board = read_board(session, now=now, half_life_days=read_settings().trending_half_life_days)
-    ranked = feed.paper_ids[: len(feed)]
-    scores = feed.scores(0, len(feed))
+    muted = read_rules(session, reader)
+    ranked, scores = feed.paper_ids[: len(feed)], feed.scores(0, len(feed))
     listed = set(ranked)
     more = [
         Entry(paper_id, feed.lowest, Source.TRENDING, Reason(ReasonKind.TRENDING, text=_first(filters.categories)))
@@ -49,7 +55,9 @@ def open_filtered(
         for at, paper_id in enumerate(ranked)
         if paper_id in fits
     ]
-    top_up = [entry for entry in more if entry.paper_id in fits][: max(len(feed) - len(own), 0)]
+    wanted = [entry for entry in more if entry.paper_id in fits]
+    unwanted = muted_among(session, muted, [entry.paper_id for entry in wanted])
+    top_up = [entry for entry in wanted if entry.paper_id not in unwanted][: max(len(feed) - len(own), 0)]
     narrowed = list_of(
         [*own, *top_up], user_id=feed.user_id, version=feed.version, seq=feed.seq, built_at=feed.built_at
     )
@@ -60,12 +68,14 @@ def open_filtered(
 
 def turn_into_tail(session: Session, place: FeedPlace, *, hidden: Collection[int], user_id: int, limit: int) -> Turn:
     """Return the page at the end of the frozen list, filled up with the latest papers that were not in it."""
+    muted = read_rules(session, user_id) if user_id != NOBODY else NOTHING_MUTED
     unseen = set(hidden).union(hidden_paper_ids(session, user_id).tolist() if user_id != NOBODY else ())
+    unseen |= muted_among(session, muted, place.frozen.paper_ids)
     own, following = cut(place, hidden=unseen, limit=limit)
     if following is not None:
         return Turn(own, place.after(own, following=following))
     missing = limit - len(own)
-    found = _latest(session, place, without=unseen.union(_listed(place)), count=missing + 1)
+    found = _latest(session, place, without=unseen.union(_listed(place)), muted=muted, count=missing + 1)
     page = _append(own, [paper_id for paper_id, _ in found[:missing]], place)
     if len(found) <= missing:
         return Turn(page, None)
@@ -81,10 +91,10 @@ def _listed(place: FeedPlace) -> set[int]:
     return {*place.skip, *ids[: len(place.frozen)], *(ids[position] for position in drawn)}
 
 
-def _latest(session: Session, place: FeedPlace, *, without: Collection[int], count: int) -> list[Place]:
+def _latest(session: Session, place: FeedPlace, *, without: Collection[int], muted: Rules, count: int) -> list[Place]:
     found: list[Place] = []
     before = place.tail
-    while len(found) < count:
+    for _ in range(MOST_BATCHES):
         batch = latest_paper_ids(
             session,
             categories=place.filters.categories,
@@ -92,8 +102,10 @@ def _latest(session: Session, place: FeedPlace, *, without: Collection[int], cou
             before=before,
             limit=TAIL_BATCH + len(without),
         )
-        found += [spot for spot in batch if spot[0] not in without]
-        if len(batch) < TAIL_BATCH + len(without):
+        news = [spot for spot in batch if spot[0] not in without]
+        unwanted = muted_among(session, muted, [spot[0] for spot in news])
+        found += [spot for spot in news if spot[0] not in unwanted]
+        if len(found) >= count or len(batch) < TAIL_BATCH + len(without):
             break
         before = batch[-1]
     return found[:count]

@@ -7,9 +7,11 @@ from sqlalchemy.orm import Session
 
 from api.runtime.serving import Served
 from api.services.feed import NO_VERSION, build_common_list, build_list
+from api.services.muting import Muted, rules_of
 from api.settings import read_settings
 from api.store.events import hidden_paper_ids
 from api.store.feed_codec import FeedList
+from api.store.taste_rows import UNDECIDED, load_decisions
 from api.store.users import load_user
 
 
@@ -22,8 +24,10 @@ def build_without_model(session: Session, user_id: int | None, *, now: datetime)
     """Return what everybody gets, within the reader's categories and without what they have hidden: cheap."""
     user = None if user_id is None else load_user(session, user_id)
     interests = (user.interests if user is not None else None) or {}
-    categories = tuple(interests.get("categories") or ())
-    feed = build_common_list(session, categories=categories, now=now, size=read_settings().list_size)
+    decided = load_decisions(session, [user_id]).get(user_id, UNDECIDED) if user_id is not None else UNDECIDED
+    categories = tuple(interests.get("categories") or ()) if decided.is_personal else ()
+    rules = rules_of(Muted.from_stored(decided.muted))
+    feed = build_common_list(session, categories=categories, muted=rules, now=now, size=read_settings().list_size)
     if user is None:
         return feed
     hidden = frozenset(hidden_paper_ids(session, user.user_id).tolist())

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api import queue
 from api.schemas.sources import SourceOut
 from api.services.embedding import ENOUGH, Progress, read_problem, read_progress
+from api.services.mail_health import find_trouble, read_mail_gauges
 from api.services.search_health import read_search
 from api.services.source_reports import read_sources
 from api.settings import Settings
@@ -89,11 +90,12 @@ def read_gauges(settings: Settings, db: Database, *, now: datetime) -> dict[str,
             found = facts.read_facts(session)
             encoder = settings.sentence_encoder
             progress = read_progress(session, encoder) if encoder else None
+            mails = read_mail_gauges(session, now=now)
     except SQLAlchemyError:
         return gauges | {"database_up": 0.0}
     if progress is not None:
         gauges["papers_without_vector"] = float(progress.coverage.papers - progress.coverage.with_vector)
-    gauges |= {"database_up": 1.0, "stale_lists": float(found.stale_lists)}
+    gauges |= {"database_up": 1.0, "stale_lists": float(found.stale_lists), **mails}
     if found.model_created_at:
         gauges["model_age_seconds"] = (now - found.model_created_at).total_seconds()
     if found.newest_paper_at:
@@ -137,11 +139,13 @@ def _stored(settings: Settings, db: Database, *, now: datetime) -> dict[str, Che
         encoder = settings.sentence_encoder
         problem = read_problem(session, encoder)
         overdue = [source for source in read_sources(session, settings, now=now) if source.is_overdue]
+        mail_trouble = find_trouble(session, settings, now=now)
     return {
         "migrations": Check("ok", "tables are of this version", is_needed=True),
         "model": check_model(settings, found, now=now),
         "encoder": check_encoder(encoder, problem),
         "search": Check(*read_search(settings.search_dir)),
+        "mails": check_mails(settings, mail_trouble),
         "sources": check_sources(
             settings,
             found,
@@ -170,6 +174,14 @@ def check_encoder(encoder: str, problem: str | None) -> Check:
     if not encoder:
         return Check("ok", "words alone (PAPERFEED_TEXT_ENCODER would name a sentence encoder)")
     return Check("ok", encoder) if problem is None else Check("degraded", f"words alone go on: {problem}")
+
+
+def check_mails(settings: Settings, trouble: str | None) -> Check:
+    """Say whether mails leave, and where to."""
+    if trouble is not None:
+        return Check("degraded", trouble)
+    where = f"sent by {settings.smtp_host}" if settings.smtp_host else f"kept in {settings.mails_dir}"
+    return Check("ok", where)
 
 
 def check_vectors(encoder: str, progress: Progress) -> Check:

@@ -1,5 +1,6 @@
 """What a reader's lists leave out, page by page, and what brings a paper back."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,14 +35,20 @@ def read_hidden(
     cursor: str | None,
     limit: int,
     now: datetime,
+    reasons: Collection[Why] = tuple(Why),
 ) -> tuple[list[HiddenPaper], str | None]:
-    """Return a page of what is left out, latest first and unknown times last, and the cursor of the next page."""
+    """Return a page of what is left out, latest first and unknown times last, and the cursor of the next page.
+
+    `reasons`: of what is left out first of all for one of these.
+    """
     scope = f"hidden:{user_id}"
     after = read_spot(keys, scope, cursor)
     if user_id is None:
         return [], None
     hidings = _load_all(session, settings, user_id, now=now)
-    found = [HiddenPaper(paper_id, hiding.why, hiding.since) for paper_id, hiding in hidings.items()]
+    found = [
+        HiddenPaper(paper_id, hiding.why, hiding.since) for paper_id, hiding in hidings.items() if hiding.why in reasons
+    ]
     found.sort(key=lambda hidden: _order(hidden.since, hidden.paper_id), reverse=True)
     if after is not None:
         found = [hidden for hidden in found if _order(hidden.since, hidden.paper_id) < _order(*after)]

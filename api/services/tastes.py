@@ -1,15 +1,16 @@
 """What is known about readers when their lists are built: likings, dislikes, what is hidden or was shown too often."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from api.services.judging import event_weights
+from api.services.muting import NOTHING_MUTED, Muted, Rules, rules_of
 from api.services.reasons import is_opening
 from api.settings import Settings, read_settings
 from api.store.acts import ReaderRow, load_acts, load_reader_rows, load_saved_pairs
@@ -17,6 +18,7 @@ from api.store.feed_codec import ReasonKind
 from api.store.hiding import hidden_by_acts
 from api.store.papers import paper_ids_of
 from api.store.showings import load_latest_shown, load_shown_often
+from api.store.taste_rows import silenced
 from recommender.dataset import Profile, build_profiles
 from recommender.domain import Ids, Interactions
 from recommender.pair_states import kept_pairs
@@ -39,6 +41,7 @@ class Taste:
     has_read: bool = False
     shown_often: frozenset[int] = frozenset()  # without a click: these come after everything else
     left_out: Ids = field(default_factory=lambda: _NO_PAPERS)  # papers that the model does not rank for them, ascending
+    muted: Rules = NOTHING_MUTED  # what stands in no list of theirs
 
 
 def load_tastes(session: Session, user_ids: Sequence[int], *, now: datetime) -> list[Taste]:
@@ -79,13 +82,42 @@ class _Pairs:
 def _load_block(session: Session, user_ids: list[int], *, now: datetime) -> list[Taste]:
     settings = read_settings()
     rows = load_reader_rows(session, user_ids)
-    acts = load_acts(session, user_ids)
+    acts, numbers = load_acts(session, user_ids)
     saved = load_saved_pairs(session, user_ids)
-    stored = [rows.get(user_id, _UNKNOWN) for user_id in user_ids]
+    stored = [_listened_to(rows.get(user_id, _UNKNOWN)) for user_id in user_ids]
     seeds = _seeds(session, stored)
-    profiles = _profiles(session, user_ids, acts, stored, seeds, now=now, settings=settings)
+    unheard = {user_id: row.decisions.unheard for user_id, row in rows.items() if row.decisions.unheard}
+    heard = acts.select(~silenced(acts.user_ids, numbers, unheard)) if unheard else acts
+    weights = event_weights(settings)
+    if weights.impression:  # an operator gave what was only shown a weight
+        heard = _joined(heard, load_latest_shown(session, [one for one in user_ids if one not in unheard]))
     often = _shown_often(session, user_ids, acts, now=now, settings=settings)
+    touched = _touched(user_ids, acts, saved)
+    profiles = build_profiles(
+        heard,
+        np.searchsorted(user_ids, heard.user_ids).astype(np.int32),
+        now=now.timestamp(),
+        weights=weights,
+        terms=[tuple(row.interests.get("terms") or ()) for row in stored],
+        seed_papers=seeds,
+    )
+    return [
+        _taste(user_id, row, profile, seeds=own_seeds, touched=touched_by_them, often=often.get(user_id, ()))
+        for user_id, row, profile, own_seeds, touched_by_them in zip(
+            user_ids, stored, profiles, seeds, touched, strict=True
+        )
+    ]
 
+
+class _Touched(NamedTuple):
+    """Papers of a reader, each array ascending."""
+
+    hidden: NDArray[np.int64]
+    opened: NDArray[np.int64]
+    kept: NDArray[np.int64]
+
+
+def _touched(user_ids: list[int], acts: Interactions, saved: NDArray[np.int64]) -> list[_Touched]:
     places, owners = np.searchsorted(user_ids, acts.user_ids), np.searchsorted(user_ids, saved[:, 0])
     papers = acts.paper_ids.astype(np.int64)
     pairs = _Pairs.of(len(user_ids), papers, saved[:, 1])
@@ -93,24 +125,32 @@ def _load_block(session: Session, user_ids: list[int], *, now: datetime) -> list
     hidden = pairs.split(np.union1d(hidden_by_acts(keys, acts), pairs.keys(owners, saved[:, 1])))
     opened = pairs.split(np.unique(keys[is_opening(acts)]))
     kept = pairs.split(kept_pairs(keys, acts))
-    tastes = []
-    for at, user_id in enumerate(user_ids):
-        unseen = frozenset(hidden[at].tolist())
-        tired = frozenset(often.get(user_id, ())) - unseen
-        tastes.append(
-            Taste(
-                user_id,
-                stored[at].last_seq,
-                profiles[at],
-                _evidence(seeds[at], opened[at], kept[at]),
-                hidden=unseen,
-                categories=tuple(stored[at].interests.get("categories") or ()),
-                has_read=bool(np.isin(np.concatenate([opened[at], kept[at]]), profiles[at].paper_ids).any()),
-                shown_often=tired,
-                left_out=np.union1d(hidden[at], np.array(sorted(tired), dtype=np.int64)) if tired else hidden[at],
-            )
-        )
-    return tastes
+    return [_Touched(*three) for three in zip(hidden, opened, kept, strict=True)]
+
+
+def _taste(
+    user_id: int, row: ReaderRow, profile: Profile, *, seeds: NDArray[np.int64], touched: _Touched, often: Iterable[int]
+) -> Taste:
+    hidden, opened, kept = touched
+    unseen = frozenset(hidden.tolist())
+    tired = frozenset(often) - unseen
+    return Taste(
+        user_id,
+        row.last_seq,
+        profile,
+        _evidence(seeds, opened, kept),
+        hidden=unseen,
+        categories=tuple(row.interests.get("categories") or ()),
+        has_read=bool(np.isin(np.concatenate([opened, kept]), profile.paper_ids).any()),
+        shown_often=tired,
+        left_out=np.union1d(hidden, np.array(sorted(tired), dtype=np.int64)) if tired else hidden,
+        muted=rules_of(Muted.from_stored(row.decisions.muted)),
+    )
+
+
+def _listened_to(row: ReaderRow) -> ReaderRow:
+    """The row, without interests where the reader wants what everybody gets."""
+    return row if row.decisions.is_personal else replace(row, interests={})
 
 
 def _seeds(session: Session, stored: Sequence[ReaderRow]) -> list[NDArray[np.int64]]:
@@ -119,29 +159,6 @@ def _seeds(session: Session, stored: Sequence[ReaderRow]) -> list[NDArray[np.int
     wanted = {name for names in named for name in names}
     found = paper_ids_of(session, wanted) if wanted else {}
     return [np.array(sorted({found[name] for name in names if name in found}), dtype=np.int64) for names in named]
-
-
-def _profiles(
-    session: Session,
-    user_ids: Sequence[int],
-    acts: Interactions,
-    stored: Sequence[ReaderRow],
-    seeds: Sequence[NDArray[np.int64]],
-    *,
-    now: datetime,
-    settings: Settings,
-) -> list[Profile]:
-    weights = event_weights(settings)
-    if weights.impression:  # an operator gave what was only shown a weight
-        acts = _joined(acts, load_latest_shown(session, user_ids))
-    return build_profiles(
-        acts,
-        np.searchsorted(user_ids, acts.user_ids).astype(np.int32),
-        now=now.timestamp(),
-        weights=weights,
-        terms=[tuple(row.interests.get("terms") or ()) for row in stored],
-        seed_papers=seeds,
-    )
 
 
 def _shown_often(

@@ -39,14 +39,14 @@ def first(cursor: Json | None, *, now: datetime, options: Options) -> Ask | None
 
 def read(got: Got, cursor: Json | None, *, now: datetime, options: Options) -> Step:
     """Return the papers of a page, and the next page unless this one reaches what has been seen."""
-    refuse_failure(got, now=now, said=_said(got))
+    refuse_failure(got, now=now, said=said_of(got))
     document = read_document(got, root="feed", entry="entry")
-    if (error := _error_of(document)) is not None:
+    if (error := error_of(document)) is not None:
         raise SourceFailed(f"{got.place}: arXiv answered with an error: {error}")
     records = records_of(document, arxiv.record_of)
     run = dict_in(cursor, "run")
     start = count_in(run, "start")
-    if not document.entries and _total(document) > start:
+    if not document.entries and total_of(document) > start:
         raise SourceFailed(f"{got.place} is empty although there are more results, as arXiv's pages sometimes are")
     times = _times(records, options.order)
     newest = time_in(run, "newest") or (min(max(times), now) if times else None)
@@ -54,7 +54,7 @@ def read(got: Got, cursor: Json | None, *, now: datetime, options: Options) -> S
         return Step(records, cursor or {}, problem=f"{got.place} ends before its end: half a page")
     seen = time_in(cursor, "seen")
     end = start + len(document.entries)
-    is_last = not document.entries or end >= min(_total(document) or FARTHEST, FARTHEST)
+    is_last = not document.entries or end >= min(total_of(document) or FARTHEST, FARTHEST)
     if is_last or _is_reached(times, seen, end=end, options=options):
         return _done(records, newest, seen)
     if end >= options.most_papers:
@@ -95,12 +95,12 @@ def _times(records: tuple[Found, ...], order: Order) -> list[datetime]:
     return [time for time in times if time is not None]
 
 
-def _total(document: Document) -> int:
+def total_of(document: Document) -> int:
     text = document.text_of("totalResults") or ""
     return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
-def _error_of(document: Document) -> str | None:
+def error_of(document: Document) -> str | None:
     """Return what arXiv says is wrong: a feed of one entry, whose id is an address of errors."""
     for entry in document.entries:
         if not isinstance(entry, RejectedLine) and ERROR_ID in text_of(entry, "id"):
@@ -108,12 +108,12 @@ def _error_of(document: Document) -> str | None:
     return None
 
 
-def _said(got: Got) -> str:
+def said_of(got: Got) -> str:
     """Return the reason in the body of a failure: newer answers of arXiv have both a status and a feed."""
     if 200 <= got.status < 300:
         return ""
     try:
-        return _error_of(read_document(got, root="feed", entry="entry")) or ""
+        return error_of(read_document(got, root="feed", entry="entry")) or ""
     except SourceFailed:
         return ""
 

@@ -43,6 +43,18 @@ def newest_daily_ids(
     return list(session.scalars(query.offset(offset).limit(limit)))
 
 
+def newest_daily_at(session: Session, *, before: datetime | None = None) -> datetime | None:
+    """Return when the newest paper entered a daily list, or the newest one before a moment: one step of an index."""
+    query = sa.select(Paper.daily_at).where(*_conditions(Wanted(until=before)))
+    return session.scalar(query.order_by(Paper.daily_at.desc()).limit(1))
+
+
+def oldest_daily_at(session: Session, *, since: datetime) -> datetime | None:
+    """Return when the first paper since a moment entered a daily list."""
+    query = sa.select(Paper.daily_at).where(*_conditions(Wanted(since=since)))
+    return session.scalar(query.order_by(Paper.daily_at).limit(1))
+
+
 def load_listed(session: Session, wanted: Wanted, *, among: Collection[int] | None = None) -> list[Listed]:
     """Return all papers of a span of the daily lists, newest first, or those of them that are `among` these."""
     query = sa.select(Paper.paper_id, Paper.upvotes, Paper.daily_at).where(*_conditions(wanted))
@@ -76,9 +88,14 @@ class Marks(NamedTuple):
     newest_event_pk: int
 
 
+def read_written_at(session: Session) -> datetime | None:
+    """Return when a paper was written last, None without papers: the end of an index."""
+    return session.scalar(sa.select(sa.func.max(Paper.updated_at)))
+
+
 def read_marks(session: Session) -> Marks:
     """Return the marks as they are; each is the end of an index."""
-    written_at = session.scalar(sa.select(sa.func.max(Paper.updated_at)))
+    written_at = read_written_at(session)
     written_before = 0
     if written_at is not None:
         time = sa.type_coerce(Paper.updated_at, sa.BigInteger).label("time")

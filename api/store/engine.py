@@ -93,12 +93,14 @@ def _create_engine(url: str, *, pool_size: int) -> sa.Engine:
             connect_args={"connect_timeout": 5},
             json_serializer=_to_json,
             json_deserializer=orjson.loads,
+            hide_parameters=True,
         )
     return sa.create_engine(
         parsed,
         connect_args={"timeout": SQLITE_BUSY_MS / 1000, "check_same_thread": False},
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
+        hide_parameters=True,  # an error names the statement that failed, never whose address was in it
     )
 
 

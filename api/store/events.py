@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from api.store.hiding import acts_of, load_hidden_ids
 from api.store.tables import Event, User
+from api.store.taste_rows import load_silent_spans, silenced
 from api.store.upsert import insert_into
 from recommender.domain import EventKind, Interactions
 
@@ -80,8 +81,8 @@ def load_interactions(session: Session, user_id: int) -> Interactions:
 
 
 def load_all_interactions(session: Session, *, up_to_event_pk: int, chunk: int = 200_000) -> Iterator[Interactions]:
-    """Yield the whole log up to and with one event, in log order, `chunk` events at a time."""
-    after = 0
+    """Yield the log up to and with one event, in log order, `chunk` events at a time; without what readers silenced."""
+    after, silent = 0, load_silent_spans(session)
     while True:
         query = (
             sa.select(*ACT_COLUMNS, Event.event_pk)
@@ -92,7 +93,9 @@ def load_all_interactions(session: Session, *, up_to_event_pk: int, chunk: int =
         rows = session.execute(query).all()
         if not rows:
             return
-        yield interactions_of(rows)
+        part = interactions_of(rows)
+        teaches = ~silenced(part.user_ids, np.array([row[5] for row in rows], dtype=np.int64), silent)
+        yield part if teaches.all() else part.select(teaches)
         after = rows[-1][5]
 
 

@@ -58,6 +58,10 @@ def hidden_key(user_id: int) -> str:
     return f"hid:{user_id}"
 
 
+def decided_key(user_id: int) -> str:
+    return f"dec:{user_id}"
+
+
 def claim_key(name: str) -> str:
     return f"claim:{name}"
 
@@ -121,10 +125,19 @@ class CachedList:
     hidden: frozenset[int]
 
 
-def checked_list(value: object, hidden_value: object, *, user_id: int, version: str) -> CachedList | None:
-    """The list when it is whole, this reader's and this version's, and its hidden papers are known."""
+def precedes(seq: int, decided: object) -> bool:
+    """True for a list that is older than what its reader decided about lists: it may hold what they mute."""
+    return isinstance(decided, bytes) and decided.isdigit() and seq < int(decided)
+
+
+def checked_list(
+    value: object, hidden_value: object, decided: object = None, *, user_id: int, version: str
+) -> CachedList | None:
+    """The list when it is whole, this reader's and this version's, its hidden papers are known, and it obeys them."""
     hidden = unpack_hidden(hidden_value, user_id=user_id)
     papers = open_packed(value if isinstance(value, bytes) else None)
     if papers is None or hidden is None or papers.user_id != user_id or papers.version != version:
+        return None
+    if precedes(papers.seq, decided):
         return None
     return CachedList(papers, hidden.paper_ids)

@@ -72,6 +72,7 @@ class FeedList:
     reasons: tuple[Reason, ...]
     hidden: frozenset[int] = frozenset()  # kept beside the list, not in its bytes
     pool: tuple[int, ...] = ()  # new papers that exploration draws from, none of them in the list
+    is_muting: bool = False  # its reader mutes something; not in its bytes
 
     def __len__(self) -> int:
         return len(self.paper_ids)

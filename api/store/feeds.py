@@ -19,8 +19,10 @@ from api.store.feed_cache import (
     Circuit,
     checked_list,
     claim_key,
+    decided_key,
     feed_key,
     hidden_key,
+    precedes,
     trending_key,
     write_arguments,
 )
@@ -33,6 +35,7 @@ T = TypeVar("T")
 TIMEOUT_SECONDS: Final = 0.2  # a page waits no longer than this for a cache that hangs
 WAITS: Final = 4
 WAIT_SECONDS: Final = 0.1  # each
+LATEST: Final = 2**63  # a change that no decision follows
 DISTRUST_SECONDS: Final = 60.0  # after a mark was lost; by then the sweep has rebuilt the list
 
 
@@ -61,7 +64,7 @@ class FeedStore:
         """Return the reader's prepared list with its hidden papers, None when any of it is missing or foreign."""
 
         def call() -> FeedList | None:
-            found: Any = self._client.mget(feed_key(version, user_id), hidden_key(user_id))
+            found: Any = self._client.mget(feed_key(version, user_id), hidden_key(user_id), decided_key(user_id))
             feed = checked_list(*found, user_id=user_id, version=version)
             return None if feed is None else replace(feed.papers.in_columns(), hidden=feed.hidden)
 
@@ -82,6 +85,7 @@ class FeedStore:
         def call() -> bool:
             keys = [feed_key(feed.version, feed.user_id), hidden_key(feed.user_id)]
             self._write(keys=keys, args=write_arguments(feed, seen=seen, ttl_ms=self._ttl_ms))
+            self._note_muting(self._client, feed)
             return True
 
         return self._call("write_list", call, default=False)
@@ -103,6 +107,7 @@ class FeedStore:
             for feed, marks in zip(lists, seen, strict=True):
                 keys = [feed_key(feed.version, feed.user_id), hidden_key(feed.user_id)]
                 self._write(keys=keys, args=write_arguments(feed, seen=marks, ttl_ms=self._ttl_ms), client=pipe)
+                self._note_muting(pipe, feed)
             pipe.execute()
             return True
 
@@ -111,6 +116,30 @@ class FeedStore:
     def drop_list(self, user_id: int) -> bool:
         """Make every prepared list of the reader a miss."""
         return self._call("drop_list", lambda: bool(self._client.delete(hidden_key(user_id))), default=False)
+
+    def drop_readers(self, user_ids: Sequence[int], *, versions: Sequence[str]) -> bool:
+        """Remove all that is kept of these readers under any of these versions; False when the cache is away."""
+
+        def call() -> bool:
+            for user_id in user_ids:
+                self._client.delete(
+                    hidden_key(user_id), decided_key(user_id), *(feed_key(version, user_id) for version in versions)
+                )
+            return True
+
+        return self._call("drop_readers", call, default=False)
+
+    def note_decided(self, user_id: int, *, seq: int) -> bool:
+        """Make every prepared list a miss that does not include this change of what the reader wants of lists."""
+
+        def call() -> bool:
+            pipe = self._client.pipeline(transaction=False)
+            pipe.set(decided_key(user_id), seq, px=self._ttl_ms)
+            pipe.delete(hidden_key(user_id))
+            pipe.execute()
+            return True
+
+        return self._call("note_decided", call, default=False)
 
     def mark_hidden(self, user_id: int, paper_ids: Sequence[int]) -> bool:
         """Take papers out of the reader's very next page."""
@@ -161,6 +190,11 @@ class FeedStore:
         """Close the connections."""
         self._client.close()
 
+    def _note_muting(self, client: redis.Redis, feed: FeedList) -> None:
+        """After the cache was emptied, too, cursors from before a reader muted something are looked through."""
+        if feed.is_muting:
+            client.set(decided_key(feed.user_id), feed.seq, px=self._ttl_ms, nx=True)
+
     def _append(self, what: str, user_id: int, entries: bytes) -> bool:
         def call() -> bool:
             pipe = self._client.pipeline(transaction=False)
@@ -193,15 +227,21 @@ class AsyncFeedStore:
         """Return the reader's prepared list in one round trip, None when any of it is missing or foreign."""
         if self._is_distrusted(user_id):
             return None
-        replies = await self._ask("read_list", ("MGET", feed_key(version, user_id), hidden_key(user_id)))
+        keys = feed_key(version, user_id), hidden_key(user_id), decided_key(user_id)
+        replies = await self._ask("read_list", ("MGET", *keys))
         return None if replies is None else checked_list(*replies[0], user_id=user_id, version=version)
 
-    async def read_hidden(self, user_id: int) -> frozenset[int] | None:
-        """Return all the reader's hidden papers, None when the cache cannot say."""
+    async def read_hidden(self, user_id: int, *, seq: int = LATEST) -> frozenset[int] | None:
+        """Return all the reader's hidden papers, None when the cache cannot say.
+
+        Nor can it for a list of a change `seq` before the reader's latest decision: it may hold what they mute.
+        """
         if self._is_distrusted(user_id):
             return None
-        replies = await self._ask("read_hidden", ("GET", hidden_key(user_id)))
-        hidden = None if replies is None else unpack_hidden(replies[0], user_id=user_id)
+        replies = await self._ask("read_hidden", ("MGET", hidden_key(user_id), decided_key(user_id)))
+        if replies is None or precedes(seq, replies[0][1]):
+            return None
+        hidden = unpack_hidden(replies[0][0], user_id=user_id)
         return None if hidden is None or hidden.is_cut else hidden.paper_ids
 
     async def mark_hidden(self, user_id: int, paper_ids: Iterable[int]) -> bool:

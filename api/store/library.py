@@ -28,6 +28,13 @@ _SAVED: Final = OfPairs(
 )
 
 
+_CHANGES: Final = OfPairs(
+    "SELECT library.user_id, library.paper_id, library.changed_pk FROM {asked}"
+    " JOIN library ON library.user_id = asked.first AND library.paper_id = asked.second",
+    types=("bigint", "bigint"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class LibraryChange:
     """A save or an unsave as the log holds it."""
@@ -68,6 +75,11 @@ def project_changes(session: Session, changes: Sequence[LibraryChange]) -> None:
 def saved_among(session: Session, pairs: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
     """Return those of these (user_id, paper_id) that are saved, as things stand."""
     return {(user_id, paper_id) for user_id, paper_id in _SAVED.rows(session, sorted(pairs))}
+
+
+def changes_among(session: Session, pairs: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """Return the event_pk of the latest save or unsave of those of these (user_id, paper_id) that have one."""
+    return {(user_id, paper_id): pk for user_id, paper_id, pk in _CHANGES.rows(session, sorted(pairs))}
 
 
 def load_saved(

@@ -9,11 +9,6 @@ from sqlalchemy.orm import Session
 from api.store.tables import Serving, User
 
 
-def last_seq_of(session: Session, user_id: int) -> int | None:
-    """Return the reader's newest change, None for an unknown reader."""
-    return session.execute(sa.select(User.last_seq).where(User.user_id == user_id)).scalar_one_or_none()
-
-
 def stale_user_ids(
     session: Session, *, active_since: datetime | None = None, after_user_id: int, limit: int
 ) -> list[int]:

@@ -137,11 +137,6 @@ def read_created_at(session: Session, paper_id: int) -> datetime | None:
     return session.scalar(sa.select(Paper.created_at).where(Paper.paper_id == paper_id))
 
 
-def newest_listed_at(session: Session) -> datetime | None:
-    """Return the day of the newest paper: what the age of the sources is measured by."""
-    return session.scalar(sa.select(sa.func.max(Paper.listed_at)).where(IS_LISTED))
-
-
 def _newest(
     session: Session,
     at: InstrumentedAttribute[datetime],

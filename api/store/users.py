@@ -8,6 +8,8 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from api.errors import Gone
+from api.store.erasing import erased_among
 from api.store.tables import EPOCH, ONE_MICROSECOND, User
 from api.store.upsert import insert_into
 
@@ -49,15 +51,29 @@ def latest_active_user_ids(session: Session, *, since: datetime, limit: int) -> 
 def ensure_users(
     session: Session, external_users: Collection[str], *, now: datetime, is_demo: bool = False
 ) -> tuple[dict[str, int], int]:
-    """Return the reader of each id and how many of them were created here."""
+    """Return the reader of each id and how many of them were created here.
+
+    Raises Gone for a random name whose reader was erased: what is still on its way for them makes nobody.
+    """
     found = find_user_ids(session, external_users)
-    missing = sorted(set(external_users) - found.keys())  # sorted: two writers never wait for each other in a circle
+    missing = set(external_users) - found.keys()
+    if erased_among(session, missing):
+        raise Gone("this reader was erased: open a page of the site to begin anew")
+    made, created = add_users(session, missing, now=now, is_demo=is_demo)
+    return found | made, created
+
+
+def add_users(
+    session: Session, external_users: Collection[str], *, now: datetime, is_demo: bool = False
+) -> tuple[dict[str, int], int]:
+    """Do what `ensure_users` does for ids that were looked for already, none of whose readers was erased."""
+    missing = sorted(external_users)  # sorted: two writers never wait for each other in a circle
     if not missing:
-        return found, 0
+        return {}, 0
     rows = [_new_row(external_id, now=now, is_demo=is_demo) for external_id in missing]
     statement = insert_into(session, User).on_conflict_do_nothing().returning(User.user_id)
     created = len(session.connection().execute(statement, rows).all())
-    return found | find_user_ids(session, missing), created
+    return find_user_ids(session, missing), created
 
 
 def touch_users(session: Session, user_ids: Collection[int], *, now: datetime) -> None:
@@ -74,6 +90,11 @@ def write_interests(session: Session, user_id: int, interests: dict[str, Any], *
     """Replace a reader's interests."""
     session.execute(sa.update(User).where(User.user_id == user_id).values(interests=interests))
     advance_users(session, [user_id], now=now)
+
+
+def read_last_seq(session: Session, user_id: int) -> int:
+    """Return the number of a reader's latest change."""
+    return session.execute(sa.select(User.last_seq).where(User.user_id == user_id)).scalar_one()
 
 
 def _new_row(external_id: str, *, now: datetime, is_demo: bool) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def read_texts(folder: Path) -> PaperTexts:
 
 def read_dataset(folder: Path, *, vectors: Vectors | None = None) -> Dataset:
     """The training pairs with the texts of all papers, and their vectors in the order of `read_texts`."""
-    users, papers = _pairs(folder / "train.csv")
+    users, papers = read_pairs(folder / "train.csv")
     texts = replace(read_texts(folder), vectors=vectors)
     return build_dataset(Interactions.saves(users, papers), texts, now=0.0, weights=WeightConfig())
 
@@ -125,7 +125,8 @@ def table(folder: Path, *, vectors: Vectors | None = None) -> str:
     return "\n".join(lines)
 
 
-def _pairs(path: Path) -> tuple[Ids, Ids]:
+def read_pairs(path: Path) -> tuple[Ids, Ids]:
+    """Readers and papers of a file, pair by pair."""
     with path.open(newline="") as file:
         rows = [(row["user_id"], row["paper_id"]) for row in csv.DictReader(file)]
     users, papers = zip(*rows, strict=True)
@@ -133,7 +134,7 @@ def _pairs(path: Path) -> tuple[Ids, Ids]:
 
 
 def _held_out(dataset: Dataset, files: list[Path]) -> Csr:
-    pairs = [_pairs(path) for path in files]
+    pairs = [read_pairs(path) for path in files]
     rows = dataset.users.rows(np.concatenate([users for users, _ in pairs]))
     columns = dataset.papers.rows(np.concatenate([papers for _, papers in pairs]))
     data = np.ones(len(rows), dtype=np.float32)

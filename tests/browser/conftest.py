@@ -7,6 +7,7 @@ import orjson
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from tests.browser.site_world import SiteWorld, run_site
 from tests.browser.world import PAPERS, Site, World, find_chromium, serve_site
 from tests.e2e.processes import embedded
 
@@ -64,3 +65,10 @@ def world(chromium_path: str, site: Site, tmp_path_factory: pytest.TempPathFacto
     with embedded(folder / "data", "--empty", environment=environment) as installation:
         installation.command("ingest", str(papers))
         yield World(installation, site)
+
+
+@pytest.fixture(scope="session")
+def papers_site(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteWorld]:
+    """Return the running service as `make up` starts it without a network: a demonstration and its first model."""
+    with run_site(tmp_path_factory.mktemp("site") / "data") as site:
+        yield site

@@ -4,11 +4,10 @@ import json
 import os
 import shutil
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 
 import pytest
@@ -17,6 +16,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
 from recommender.domain import EventKind
 from tests.e2e.journeys import event, send
 from tests.e2e.processes import Installation, wait_until
+from tests.local_server import Asked, local_server
 from tests.shared import free_port
 
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
@@ -164,24 +164,15 @@ def serve_site() -> Iterator[Site]:
     port = free_port()
     site = Site(f"http://localhost:{port}")
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            text = site.pages.get(self.path.partition("?")[0])
-            self.send_response(404 if text is None else 200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.end_headers()
-            self.wfile.write((text or "").encode())
+    def respond(request: BaseHTTPRequestHandler, asked: Asked) -> None:
+        text = site.pages.get(asked.path)
+        request.send_response(404 if text is None else 200)
+        request.send_header("Content-Type", "text/html; charset=utf-8")
+        request.end_headers()
+        request.wfile.write((text or "").encode())
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield site
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with local_server(respond, port=port, protocol="HTTP/1.0"):
+        yield site
 
 
 def watch(context: BrowserContext) -> Watch:

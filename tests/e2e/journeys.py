@@ -85,12 +85,6 @@ def send(installation: Installation, reader: str, *events: Json) -> None:
     assert [result["status"] for result in results] == ["accepted"] * len(events), results
 
 
-def version_and_time(installation: Installation, reader: str) -> tuple[str, str]:
-    """Return the model version and the build time of a reader's list."""
-    page = installation.get("/v1/feed", reader=reader)
-    return page["version"], page["built_at"]
-
-
 def a_save_changes_the_list(installation: Installation, reader: str, paper: str) -> float:
     """Save `paper` and return the seconds until the reader's list was built anew around it."""
     before = installation.get("/v1/feed", reader=reader, limit=50)

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from api import queue
 from api.cli.embed import command as embed
 from api.cli.import_events import command as import_events
 from api.cli.ingest import command as ingest
@@ -20,7 +19,6 @@ from api.runtime.serving import ServingModel
 from api.runtime.state import Runtime
 from api.services import training
 from api.services.embedding import read_progress
-from api.settings import read_settings
 from api.store import papers, vectors
 from api.store.registry import read_encoder, read_serving
 from recommender.dataset import Profile
@@ -28,7 +26,7 @@ from recommender.domain import RankedList
 from tests.e2e.processes import PAPERFEED, wait_until
 from tests.embeddings.conftest import MINILM
 from tests.faults.watching import signals_of_a_terminal
-from workers import processes
+from tests.workers.in_process import configured_worker
 from workers.embedding import embed_papers
 from workers.runner import run_training
 
@@ -47,19 +45,9 @@ READERS_PER_TOPIC = 10
 @pytest.fixture
 def held(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     """Return a worker's runtime in a new installation that uses the encoder."""
-    monkeypatch.setenv("PAPERFEED_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("PAPERFEED_CACHE_URL", redis_url)
-    monkeypatch.setenv("PAPERFEED_BROKER_URL", redis_url.replace("unix://", "redis+socket://"))
-    monkeypatch.setenv("PAPERFEED_DATABASE_URL", f"sqlite:///{tmp_path / 'paperfeed.db'}")
-    monkeypatch.setenv("PAPERFEED_SECRET_KEY", "a signing secret of the tests, long enough")
-    monkeypatch.setenv("PAPERFEED_TEXT_ENCODER", MINILM)
-    read_settings.cache_clear()
-    queue._producer.cache_clear()
-    processes.stop()
-    yield processes.runtime()
-    processes.stop()
-    queue._producer.cache_clear()
-    read_settings.cache_clear()
+    url = f"sqlite:///{tmp_path / 'paperfeed.db'}"
+    with configured_worker(tmp_path, url, redis_url, monkeypatch, PAPERFEED_TEXT_ENCODER=MINILM) as runtime:
+        yield runtime
 
 
 def load(folder: Path, titles: dict[str, str]) -> None:

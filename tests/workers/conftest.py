@@ -15,10 +15,14 @@ from api.settings import Settings, read_settings
 from api.store import registry
 from api.store.engine import Database
 from api.store.feeds import FeedStore
+from api.store.pending import PendingReaders
 from api.store.snapshots import write_json
 from api.store.tables import TrainingRun
 from tests.api.feed_world import load_installation, promote_model
+from tests.mail_world import freshen
 from tests.planted import Planted, plant
+from tests.sources_server import SourcesServer
+from tests.workers.in_process import asking_worker
 from tests.workers.worlds import load_world
 from workers import fitting, processes
 from workers.artifacts import version_name
@@ -99,6 +103,39 @@ def held(database: Database, redis_url: str, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(processes, "_runtime", None)
     runtime.close()
     read_settings.cache_clear()
+
+
+@pytest.fixture
+def pending(redis_url: str) -> Iterator[PendingReaders]:
+    """Return the empty pending set."""
+    readers = PendingReaders(redis_url)
+    yield readers
+    readers.close()
+
+
+@pytest.fixture
+def fresh(held: Runtime) -> list[int]:
+    """Return the papers that came within the last day."""
+    held.settings.__dict__["swap_probability"] = 0.0
+    held.settings.__dict__["exploration_share"] = 0.0
+    return freshen(held.db, now=datetime.now(UTC))
+
+
+@pytest.fixture
+def arxiv() -> Iterator[SourcesServer]:
+    """Return a server that plays arXiv."""
+    with SourcesServer() as server:
+        yield server
+
+
+@pytest.fixture
+def asking(
+    arxiv: SourcesServer, sqlite_database: Database, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Runtime]:
+    """Return the runtime of a worker that asks it."""
+    own = {"arxiv_url": arxiv.url, "arxiv_pause_seconds": 0, "zotero_url": arxiv.url, "zotero_pause_seconds": 0}
+    with asking_worker(sqlite_database, redis_url, tmp_path, monkeypatch, **own) as runtime:
+        yield runtime
 
 
 @pytest.fixture

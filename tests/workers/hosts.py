@@ -1,15 +1,15 @@
 """A host of the tests: a real HTTP server that answers as it is told and remembers what it was asked."""
 
-import http.server
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
 from typing import Final
-from urllib.parse import urlsplit
 
 import orjson
+
+from tests.local_server import Asked, local_server
 
 ATOM: Final = (
     b"<feed xmlns='http://www.w3.org/2005/Atom' xmlns:opensearch='http://a9.com/-/spec/opensearch/1.1/'>"
@@ -17,17 +17,6 @@ ATOM: Final = (
     b"<title>From arXiv</title><summary>Words.</summary><published>2026-03-13T00:00:00Z</published>"
     b"<updated>2026-03-13T00:00:00Z</updated><category term='cs.AI'/></entry></feed>"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request as it came."""
-
-    path: str
-    query: str
-    headers: dict[str, str]  # names in lower case
-    body: bytes
-    at: float  # time.monotonic
 
 
 @dataclass(slots=True)
@@ -57,12 +46,8 @@ class Host:
     _now: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def reply(self, request: http.server.BaseHTTPRequestHandler) -> None:
+    def reply(self, request: BaseHTTPRequestHandler, asked: Asked) -> None:
         """Answer one request."""
-        parts = urlsplit(request.path)
-        body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        asked = Asked(parts.path, parts.query, headers, body, time.monotonic())
         with self._lock:
             self.asked.append(asked)
             self._now += 1
@@ -75,7 +60,7 @@ class Host:
             with self._lock:
                 self._now -= 1
 
-    def _send(self, request: http.server.BaseHTTPRequestHandler, reply: Reply) -> None:
+    def _send(self, request: BaseHTTPRequestHandler, reply: Reply) -> None:
         if reply.hang:
             self.is_over.wait(120)
             request.close_connection = True
@@ -93,23 +78,12 @@ class Host:
 @contextmanager
 def host(answer: Answer) -> Iterator[Host]:
     """Run a host while the block lasts."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found.reply(self)
-
-        do_POST = do_GET  # noqa: N815 - http.server's name
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        found = Host(f"http://127.0.0.1:{server.server_address[1]}", answer)
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield found
-        found.is_over.set()
-        server.shutdown()
+    found = Host("", answer)
+    with local_server(found.reply, protocol="HTTP/1.0") as found.url:
+        try:
+            yield found
+        finally:
+            found.is_over.set()
 
 
 def always(reply: Reply) -> Answer:
@@ -139,3 +113,9 @@ def daily_item(number: int, *, day: str = "2026-03-14", upvotes: int = 3) -> dic
 def daily_list(*numbers: int, upvotes: int = 3) -> bytes:
     """Return a daily list of these papers."""
     return orjson.dumps([daily_item(number, upvotes=upvotes) for number in numbers])
+
+
+def by_day(asked: Asked) -> Reply:
+    """Three papers a day, none on the newest list."""
+    day = asked.query.get("date")
+    return Reply(daily_list(*(int(f"{day[-2:]}{at}") for at in range(3))) if day else b"[]")

@@ -12,12 +12,12 @@ from api import queue
 from api.runtime.encoders import is_library_installed
 from api.runtime.state import Runtime
 from api.services.embedding import STATE_KEY
-from api.settings import Settings, read_settings
+from api.settings import Settings
 from api.store.engine import Database
 from api.store.state import read_state
 from tests.planted import plant
+from tests.workers.in_process import configured_worker
 from tests.workers.worlds import load_papers
-from workers import processes
 from workers.app import build_schedule
 from workers.embedding import embed_papers
 from workers.first_start import start_first
@@ -28,19 +28,9 @@ pytestmark = pytest.mark.skipif(is_library_installed(), reason="shows what happe
 @pytest.fixture
 def held(database: Database, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     """Return a worker's runtime with a sentence encoder that is not installed."""
-    monkeypatch.setenv("PAPERFEED_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("PAPERFEED_DATABASE_URL", database.engine.url.render_as_string(hide_password=False))
-    monkeypatch.setenv("PAPERFEED_CACHE_URL", redis_url)
-    monkeypatch.setenv("PAPERFEED_BROKER_URL", redis_url.replace("unix://", "redis+socket://"))
-    monkeypatch.setenv("PAPERFEED_SECRET_KEY", "a signing secret of the tests, long enough")
-    monkeypatch.setenv("PAPERFEED_TEXT_ENCODER", "all-MiniLM-L6-v2")
-    read_settings.cache_clear()
-    queue._producer.cache_clear()
-    processes.stop()
-    yield processes.runtime()
-    processes.stop()
-    queue._producer.cache_clear()
-    read_settings.cache_clear()
+    url = database.engine.url.render_as_string(hide_password=False)
+    with configured_worker(tmp_path, url, redis_url, monkeypatch, PAPERFEED_TEXT_ENCODER="all-MiniLM-L6-v2") as runtime:
+        yield runtime
 
 
 def test_an_encoder_that_cannot_run_is_one_error_that_is_remembered(

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import parse_qs
 
 import orjson
 import pytest
@@ -19,7 +18,8 @@ from api.store.papers import count_papers
 from api.store.state import read_state, write_state
 from api.store.tables import Event, Paper, TrainingRun, User
 from api.store.tables_sources import Source
-from tests.workers.hosts import ATOM, Asked, Reply, always, host
+from tests.local_server import Asked
+from tests.workers.hosts import ATOM, Reply, always, host
 from workers import first_start
 from workers.first_start import DEMONSTRATION, FETCHING, FINISHED, STATE_KEY, start_first
 
@@ -30,7 +30,7 @@ TODAY = datetime.now(UTC)
 def answer_well(asked: Asked) -> Reply:
     if asked.path != "/api/daily_papers":
         return Reply(ATOM)
-    day = parse_qs(asked.query).get("date", [f"{TODAY:%Y-%m-%d}"])[0]
+    day = asked.query.get("date", f"{TODAY:%Y-%m-%d}")
     paper = {"id": f"{day[2:4]}{day[5:7]}.1{day[8:]}00", "title": f"Daily {day}", "submittedOnDailyAt": f"{day}T01:00Z"}
     return Reply(orjson.dumps([{"paper": paper, "numComments": 1}]))
 

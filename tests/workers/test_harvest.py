@@ -18,7 +18,8 @@ from api.store import sources as rows
 from api.store.engine import Database
 from api.store.tables import Paper
 from api.store.tables_sources import Source
-from tests.workers.hosts import ATOM, Asked, Host, Reply, always, daily_list, host
+from tests.local_server import Asked
+from tests.workers.hosts import ATOM, Host, Reply, always, by_day, daily_list, host
 from workers import polite
 from workers.harvest import Harvest, read_source
 
@@ -30,12 +31,6 @@ def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody of a test wait for long."""
     monkeypatch.setattr(polite, "PACE_LOOK_SECONDS", 0.05)
     monkeypatch.setattr(polite, "RETRY_SECONDS", 0.02)
-
-
-def by_day(asked: Asked) -> Reply:
-    """Three papers a day, none on the newest list."""
-    day = asked.query.partition("date=")[2]
-    return Reply(daily_list(*(int(f"{day[-2:]}{at}") for at in range(3))) if day else b"[]")
 
 
 @pytest.fixture
@@ -230,7 +225,7 @@ def test_other_categories_begin_anew(read: Read, database: Database, settings: S
 
 def test_answers_that_did_not_change_are_not_sent_again(read: Read, database: Database, there: Host) -> None:
     def answer(asked: Asked) -> Reply:
-        tag = f'"{asked.query}"'
+        tag = f'"{asked.query.get("date")}"'
         if asked.headers.get("if-none-match") == tag:
             return Reply(status=304, headers={"ETag": tag})
         return Reply(by_day(asked).body, headers={"ETag": tag})

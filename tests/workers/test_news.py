@@ -1,7 +1,6 @@
 """New papers reach the lists of readers who did nothing themselves, after everybody who did something."""
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,14 +23,6 @@ FIRST_NEW = 5000
 def database(sqlite_database: Database) -> Database:
     """Return the database; what is asked of it is asked of both kinds in `test_news_marks.py`."""
     return sqlite_database
-
-
-@pytest.fixture
-def pending(redis_url: str) -> Iterator[PendingReaders]:
-    """Return the empty pending set."""
-    readers = PendingReaders(redis_url)
-    yield readers
-    readers.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The thread that follows readers, a step at a time: what it writes, in which order, and what no fault can lose."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,14 +21,6 @@ from workers import feeds, refreshing
 from workers.refreshing import Refresher
 
 PAPERS = [int(paper_id) for paper_id in planted().texts.paper_ids[:4]]
-
-
-@pytest.fixture
-def pending(redis_url: str) -> Iterator[PendingReaders]:
-    """Return the empty pending set."""
-    readers = PendingReaders(redis_url)
-    yield readers
-    readers.close()
 
 
 @pytest.fixture

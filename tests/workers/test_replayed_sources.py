@@ -16,7 +16,8 @@ from api.store.engine import Database
 from api.store.tables import Paper
 from api.store.tables_sources import Source
 from tests.api.sources import documents
-from tests.workers.hosts import Answer, Asked, Host, Reply, always, host, in_turn
+from tests.local_server import Asked
+from tests.workers.hosts import Answer, Host, Reply, always, host, in_turn
 from workers import polite
 from workers.harvest import Harvest, read_source
 
@@ -123,7 +124,7 @@ def test_a_token_that_expired_a_busy_host_and_a_removal_in_one_harvest(
     harvest = read("arxiv-oai")
     assert (harvest.outcome, harvest.counts["deleted"], harvest.counts["inserted"]) == ("done", 1, 1)
     assert paper_of(sqlite_database).deleted_at is not None
-    assert [asked.query.count("resumptionToken=") for asked in there.asked[1:]] == [0, 0, 1, 0, 1]
+    assert ["resumptionToken" in asked.query for asked in there.asked[1:]] == [False, False, True, False, True]
 
 
 def test_a_new_version_replaces_the_text_and_a_withdrawal_is_marked(

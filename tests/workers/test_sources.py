@@ -14,19 +14,21 @@ from api import queue
 from api.runtime.owner import name_this_process
 from api.runtime.state import build_runtime
 from api.services import sources
-from api.settings import Settings, read_settings
+from api.settings import Settings
 from api.store.engine import Database
 from api.store.servers import read_queue_lengths
 from api.store.tables import Paper
 from api.store.tables_sources import Source
-from tests.workers.hosts import Asked, Host, Reply, daily_list, host
-from workers import polite, processes, source_plans
+from tests.local_server import Asked
+from tests.workers.hosts import Host, Reply, daily_list, host
+from tests.workers.in_process import asking_worker
+from workers import processes, source_plans
 from workers.source_plans import oai_set, plan_of
 from workers.sources import read_one_source, sweep_sources
 
 
 def by_day(asked: Asked) -> Reply:
-    day = asked.query.partition("date=")[2]
+    day = asked.query.get("date")
     return Reply(daily_list(int(day[-2:])) if day else b"[]", pause=0.05)
 
 
@@ -42,28 +44,9 @@ def settings(
     there: Host, sqlite_database: Database, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Settings]:
     """Return the settings of a worker process whose only source is that host."""
-    monkeypatch.setattr(polite, "PACE_LOOK_SECONDS", 0.05)
-    broker_url = redis_url.replace("unix://", "redis+socket://")
-    monkeypatch.setenv("PAPERFEED_BROKER_URL", broker_url)
-    read_settings.cache_clear()
-    queue._producer.cache_clear()
-    settings = Settings(
-        data_dir=tmp_path,
-        database_url=sqlite_database.url,
-        cache_url=redis_url,
-        broker_url=broker_url,
-        secret_key=SecretStr("a signing secret of the tests, long enough"),
-        sources="huggingface",
-        huggingface_url=there.url,
-        huggingface_pause_seconds=0,
-        upvote_days=3,
-    )
-    runtime = build_runtime(settings)
-    monkeypatch.setattr(processes, "_runtime", runtime)
-    yield settings
-    runtime.close()
-    read_settings.cache_clear()
-    queue._producer.cache_clear()
+    own = {"sources": "huggingface", "huggingface_url": there.url, "huggingface_pause_seconds": 0, "upvote_days": 3}
+    with asking_worker(sqlite_database, redis_url, tmp_path, monkeypatch, **own) as runtime:
+        yield runtime.settings
 
 
 def waiting(settings: Settings) -> int:

@@ -16,8 +16,8 @@ from api.store.engine import Database
 from api.store.tables import ModelVersion, Serving, TrainingRun
 from recommender.artifact import save_arrays
 from tests.planted import plant
+from tests.workers.in_process import configured_worker
 from tests.workers.worlds import load_world
-from workers import processes
 from workers.app import app, longest_task_seconds
 from workers.training import reap_runs, repair_model, run_training, train_after_events, train_nightly, warm_lists
 
@@ -25,19 +25,9 @@ from workers.training import reap_runs, repair_model, run_training, train_after_
 @pytest.fixture
 def held(database: Database, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     """Return a worker's runtime on the test servers."""
-    monkeypatch.setenv("PAPERFEED_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("PAPERFEED_DATABASE_URL", database.engine.url.render_as_string(hide_password=False))
-    monkeypatch.setenv("PAPERFEED_CACHE_URL", redis_url)
-    monkeypatch.setenv("PAPERFEED_BROKER_URL", redis_url.replace("unix://", "redis+socket://"))
-    monkeypatch.setenv("PAPERFEED_SECRET_KEY", "a signing secret of the tests, long enough")
-    monkeypatch.setenv("PAPERFEED_TRAIN_AFTER_EVENTS", "600")
-    read_settings.cache_clear()
-    queue._producer.cache_clear()
-    processes.stop()
-    yield processes.runtime()
-    processes.stop()
-    queue._producer.cache_clear()
-    read_settings.cache_clear()
+    url = database.engine.url.render_as_string(hide_password=False)
+    with configured_worker(tmp_path, url, redis_url, monkeypatch, PAPERFEED_TRAIN_AFTER_EVENTS="600") as runtime:
+        yield runtime
 
 
 def waiting(redis_url: str, name: str) -> int:

@@ -66,8 +66,8 @@
 
   const named = (card) => [card.dataset.paper, card.closest("[data-slate]")?.dataset.slate];
   const see = (card) => {
-    const name = named(card);
-    if (counted.size < counted.add("" + name).size) log("impression", name);
+    const name = named(card), { clicked = "impression" } = card.dataset;
+    if (clicked && counted.size < counted.add("" + name).size) log(clicked, name);
   };
   const clock = () => {
     const now = performance.now();
@@ -108,7 +108,7 @@
     flush(true);
   };
   const press = ({ button, detail, target }) => {
-    const pressed = button < 2 && detail < 2 && target.closest?.("a[href],[data-event]");
+    const pressed = button < 2 && detail < 2 && target.closest?.("a[href]:not(.by),[data-event]");
     const card = pressed && pressed.closest(cards);
     if (card) log(pressed.dataset.event || "click", named(card));
   };

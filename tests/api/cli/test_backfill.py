@@ -7,7 +7,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,19 +33,6 @@ class Outcome(NamedTuple):
     exit_code: int
     counts: dict[str, int]
     stderr: str
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def installation(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("PAPERFEED_DATA_DIR", str(tmp_path / "data"))
-    if request.param == "postgresql":
-        monkeypatch.setenv("PAPERFEED_DATABASE_URL", request.getfixturevalue("postgres_url"))
-    else:
-        monkeypatch.delenv("PAPERFEED_DATABASE_URL", raising=False)
-    monkeypatch.chdir(tmp_path)
-    read_settings.cache_clear()
-    yield tmp_path
-    read_settings.cache_clear()
 
 
 def backfill(file: Path, *flags: str) -> Outcome:

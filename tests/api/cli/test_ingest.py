@@ -44,19 +44,6 @@ class Outcome(NamedTuple):
     stderr: str
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def installation(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("PAPERFEED_DATA_DIR", str(tmp_path / "data"))
-    if request.param == "postgresql":
-        monkeypatch.setenv("PAPERFEED_DATABASE_URL", request.getfixturevalue("postgres_url"))
-    else:
-        monkeypatch.delenv("PAPERFEED_DATABASE_URL", raising=False)
-    monkeypatch.chdir(tmp_path)
-    read_settings.cache_clear()
-    yield tmp_path
-    read_settings.cache_clear()
-
-
 def ingest(*arguments: str, stdin: bytes | None = None) -> Outcome:
     result = CliRunner().invoke(command, arguments, input=stdin, catch_exceptions=False)
     return Outcome(result.exit_code, json.loads(result.stdout.splitlines()[-1]), result.stderr)

@@ -2,13 +2,14 @@
 
 import http.client
 import json
-import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
+
+from tests.local_server import Asked, local_server
 
 PASSED = ("Authorization", "X-User", "Content-Type")
 Cut = Literal["cut", "cut before"]
@@ -41,51 +42,39 @@ class Proxy:
 def running_proxy(upstream: str) -> Iterator[Proxy]:
     """Run a proxy until the block ends."""
     where = upstream.removeprefix("http://")
+    proxy = Proxy("")
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            proxy.seen.append((self.command, self.path, body))
-            told = proxy.always or (proxy.script.popleft() if proxy.script else None)
-            if isinstance(told, Answer):
-                self._answer(told.status, told.headers, told.body)
-                return
-            if told == "cut before":
-                self._cut()
-                return
-            connection = http.client.HTTPConnection(where, timeout=20)
-            headers = {name: self.headers[name] for name in PASSED if name in self.headers}
-            connection.request(self.command, self.path, body or None, headers)
-            answer = connection.getresponse()
-            content = answer.read()
-            connection.close()
+    def respond(request: BaseHTTPRequestHandler, asked: Asked) -> None:
+        proxy.seen.append((asked.method, request.path, asked.body))
+        told = proxy.always or (proxy.script.popleft() if proxy.script else None)
+        if isinstance(told, Answer):
+            _answer(request, told)
+        elif told == "cut before":
+            request.close_connection = True
+        else:
+            passed_on = _ask(where, request, asked)
             if told == "cut":
-                self._cut()
-                return
-            self._answer(answer.status, {"Content-Type": answer.headers["Content-Type"]}, content)
+                request.close_connection = True
+            else:
+                _answer(request, passed_on)
 
-        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - names of the standard library
-
-        def _answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
-            self.send_response(status)
-            for name, value in (headers | {"Content-Length": str(len(content))}).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
-
-        def _cut(self) -> None:
-            self.close_connection = True
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        proxy = Proxy(f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with local_server(respond) as proxy.url:
         yield proxy
-        server.shutdown()
-        thread.join()
+
+
+def _ask(where: str, request: BaseHTTPRequestHandler, asked: Asked) -> Answer:
+    connection = http.client.HTTPConnection(where, timeout=20)
+    headers = {name: request.headers[name] for name in PASSED if name in request.headers}
+    connection.request(asked.method, request.path, asked.body or None, headers)
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    return Answer(answer.status, {"Content-Type": answer.headers["Content-Type"]}, content)
+
+
+def _answer(request: BaseHTTPRequestHandler, answer: Answer) -> None:
+    request.send_response(answer.status)
+    for name, value in (answer.headers | {"Content-Length": str(len(answer.body))}).items():
+        request.send_header(name, value)
+    request.end_headers()
+    request.wfile.write(answer.body)

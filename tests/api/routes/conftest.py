@@ -17,6 +17,7 @@ from api.services.accounts import create_token
 from api.settings import Settings, read_settings
 from api.store.engine import Database
 from api.store.tables import Paper
+from tests.api.feed_world import load_installation, register_model
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 BESIDE = frozenset({"tokens", "rendered-papers", "answers"})  # threads that look for changes in nobody's time
@@ -72,6 +73,21 @@ def token_of(database: Database) -> Callable[..., str]:
 def as_ada(token_of: Callable[..., str]) -> dict[str, str]:
     """Return the headers of a service that acts for the reader ada."""
     return {"Authorization": f"Bearer {token_of('read', 'write', 'admin')}", "X-User": "ada"}
+
+
+@pytest.fixture
+def as_u1(token_of: Callable[..., str]) -> dict[str, str]:
+    """Return the headers of a service that acts for the planted reader u1, of topic 0."""
+    return {"Authorization": f"Bearer {token_of('read', 'write')}", "X-User": "u1"}
+
+
+@pytest.fixture
+def world(database: Database, settings: Settings, runtime: Runtime) -> Database:
+    """Return the database of the running application, with planted readers and a promoted model."""
+    load_installation(database)
+    register_model(database, settings.models_dir)
+    assert runtime.serving.poll() is not None
+    return database
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from api.runtime.state import Runtime
 from api.store.tables import Event, Token
 from tests.api.routes.conftest import count_rows
-from tests.api.routes.test_events import make_event
+from tests.api.routes.events.batches import make_event
 
 
 def break_commits(runtime: Runtime) -> None:

@@ -12,28 +12,13 @@ from api.runtime.state import Runtime
 from api.services.slates import Slate, open_slate
 from api.settings import Settings
 from api.store.engine import Database
-from tests.api.feed_world import VERSION, load_installation, planted, register_model
+from tests.api.feed_world import VERSION, planted
 
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """Return settings without chance, so that two first pages of one list are the same."""
     return settings.model_copy(update={"swap_probability": 0.0, "exploration_share": 0.0})
-
-
-@pytest.fixture
-def world(database: Database, settings: Settings, runtime: Runtime) -> Database:
-    """Return the database of the running application, with readers and a promoted model that it answers with."""
-    load_installation(database)
-    register_model(database, settings.models_dir)
-    assert runtime.serving.poll() is not None
-    return database
-
-
-@pytest.fixture
-def as_u1(token_of: Any) -> dict[str, str]:
-    """Return the headers of a service that acts for a reader of topic 0."""
-    return {"Authorization": f"Bearer {token_of('read', 'write')}", "X-User": "u1"}
 
 
 def read(client: TestClient, headers: dict[str, str], **params: Any) -> dict[str, Any]:

@@ -7,13 +7,12 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from api.routes import feed, hot_feed
+from api.routes import feed_lists, hot_feed
 from api.runtime import serving
 from api.runtime.state import Runtime
-from api.settings import Settings
 from api.store.engine import Database
 from api.store.tables import Paper
-from tests.api.feed_world import LONG_AGO, VERSION, load_installation, paper_row, planted, register_model
+from tests.api.feed_world import LONG_AGO, VERSION, paper_row, planted
 
 NEW = 5000
 
@@ -22,21 +21,6 @@ NEW = 5000
 def database(sqlite_database: Database) -> Database:
     """Return the database; what is shown here does not depend on its kind."""
     return sqlite_database
-
-
-@pytest.fixture
-def world(database: Database, settings: Settings, runtime: Runtime) -> Database:
-    """Return the database of the running application, with readers and a promoted model."""
-    load_installation(database)
-    register_model(database, settings.models_dir)
-    assert runtime.serving.poll() is not None
-    return database
-
-
-@pytest.fixture
-def as_u1(token_of: Any) -> dict[str, str]:
-    """Return the headers of a service that acts for a reader."""
-    return {"Authorization": f"Bearer {token_of('read', 'write')}", "X-User": "u1"}
 
 
 def add_paper(database: Database, runtime: Runtime, *, ago: timedelta, paper_id: int = NEW) -> None:
@@ -103,7 +87,7 @@ def test_without_a_free_slot_the_list_is_shown_once_more_and_a_worker_is_told(
 ) -> None:
     first = client.get("/v1/feed", headers=as_u1).json()
     runtime.serving._settled_at = datetime.now(UTC)
-    slots = feed._build_slots(runtime.settings.feed_build_slots)
+    slots = feed_lists._build_slots(runtime.settings.feed_build_slots)
     taken = [slots.acquire() for _ in range(runtime.settings.feed_build_slots)]
     told: list[int] = []
     monkeypatch.setattr(type(runtime.hints), "refresh", lambda _, user_id, *, is_active: told.append(user_id))

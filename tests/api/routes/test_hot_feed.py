@@ -12,10 +12,8 @@ from api.runtime.limits import Allowance, Kind, Limits
 from api.runtime.metrics import REQUEST_SECONDS
 from api.runtime.state import Runtime
 from api.services.slates import Slate, open_slate
-from api.settings import Settings
 from api.store.engine import Database
 from api.store.tables import Paper
-from tests.api.feed_world import load_installation, register_model
 
 HEADERS = (
     *("content-type", "cache-control", "vary", "x-content-type-options", "x-frame-options", "referrer-policy"),
@@ -30,14 +28,11 @@ def database(sqlite_database: Database) -> Database:
 
 
 @pytest.fixture
-def world(database: Database, settings: Settings, runtime: Runtime) -> Database:
-    """Return the database of the running application, with readers and a promoted model."""
-    load_installation(database)
-    register_model(database, settings.models_dir)
-    assert runtime.serving.poll() is not None
-    with database.read() as session:  # a page may draw any paper: one that was never shown is left to the router
+def world(world: Database, runtime: Runtime) -> Database:
+    """Return the database of the running application, whose papers have all been shown before."""
+    with world.read() as session:  # a page may draw any paper: one that was never shown is left to the router
         runtime.papers.load(list(session.scalars(sa.select(Paper.paper_id))))
-    return database
+    return world
 
 
 @pytest.fixture
@@ -53,12 +48,6 @@ def hot(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
     monkeypatch.setattr(hot_feed, "_answer", noted)
     return record
-
-
-@pytest.fixture
-def as_u1(token_of: Any) -> dict[str, str]:
-    """Return the headers of a service that acts for a reader."""
-    return {"Authorization": f"Bearer {token_of('read', 'write')}", "X-User": "u1"}
 
 
 def fixed(client: TestClient, headers: dict[str, str], query: str = "") -> tuple[int, dict[str, Any], dict[str, Any]]:

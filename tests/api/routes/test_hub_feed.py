@@ -8,10 +8,9 @@ from fastapi.testclient import TestClient
 
 from api.runtime.state import Runtime
 from api.services.slates import Slate, open_slate
-from api.settings import Settings
 from api.store.engine import Database
 from recommender.domain import EventKind
-from tests.api.feed_world import NOW, add_event, load_installation, register_model
+from tests.api.feed_world import NOW, add_event
 from tests.api.routes.hub_fixtures import error_of
 
 FEED = "/api/daily_papers?sort=for_you"
@@ -21,15 +20,6 @@ FEED = "/api/daily_papers?sort=for_you"
 def database(sqlite_database: Database) -> Database:
     """Return the database; what is shown here does not depend on its kind."""
     return sqlite_database
-
-
-@pytest.fixture
-def world(database: Database, settings: Settings, runtime: Runtime) -> Database:
-    """Return the database of the running application, with readers and a promoted model."""
-    load_installation(database)
-    register_model(database, settings.models_dir)
-    assert runtime.serving.poll() is not None
-    return database
 
 
 @pytest.fixture

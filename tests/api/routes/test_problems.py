@@ -155,8 +155,9 @@ def test_every_operation_of_one_reader_names_the_header() -> None:
         for operation in methods.values()
         if any(parameter["name"] == "X-User" for parameter in operation.get("parameters", ()))
     }
-    of_me = {f"/v1/me/{name}" for name in ("interests", "library", "history", "merge", "hidden", "hidden/{paper_id}")}
-    assert named == {"/v1/feed", "/v1/events"} | of_me
+    of_history = {"library", "history", "merge", "hidden", "hidden/{paper_id}"}
+    of_taste = {"interests", "muted", "taste", "personalisation", "question"}
+    assert named == {"/v1/feed", "/v1/events"} | {f"/v1/me/{name}" for name in of_history | of_taste}
 
 
 def test_a_client_that_goes_away_is_no_fault_of_the_service(caplog: pytest.LogCaptureFixture) -> None:

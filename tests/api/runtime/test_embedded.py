@@ -123,7 +123,7 @@ def test_the_cache_may_evict_and_the_broker_must_not(tmp_path: Path) -> None:
 def test_a_configured_server_is_not_started(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, broker_url="redis://elsewhere/0")
     roles = [spec.role for spec in build_children(settings, is_empty=False)]
-    assert roles == ["cache", "api", "first-start", "worker", "trainer", "fetcher", "beat"]
+    assert roles == ["cache", "api", "first-start", "worker", "trainer", "fetcher", "mailer", "beat"]
 
 
 def test_an_empty_start_is_told_to_the_first_start(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The search index of a process: it follows SQL, other processes and new generations, and survives what breaks."""
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,22 +18,6 @@ from api.store.search_writer import SearchWriter
 from api.store.tables import Paper
 from tests.api.feed_world import LONG_AGO
 from tests.api.search_world import ALL, change, closing_follower, found, settle, wait_until_due, write
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return where the index is made."""
-    return tmp_path / "search"
-
-
-@pytest.fixture
-def follower(database: Database, folder: Path) -> Iterator[SearchFollower]:
-    """Return a follower of a database with ten papers, whose index is complete."""
-    write(database, *range(1, 11))
-    made = SearchFollower(database, folder)
-    settle(made)
-    yield made
-    made.stop()
 
 
 def test_the_first_index_is_made_of_what_there_is(follower: SearchFollower) -> None:

@@ -1,7 +1,7 @@
 """The search index made anew: beside the old one, after damage, by a process of its own."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,22 +16,6 @@ from api.store.search_files import current_generation, sole_rebuild, wanted_rebu
 from api.store.search_writer import MARK
 from tests.api.search_world import ALL, closing_follower, found, is_new, settle, write
 from tests.faults.watching import until
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return where the index is made."""
-    return tmp_path / "search"
-
-
-@pytest.fixture
-def follower(database: Database, folder: Path) -> Iterator[SearchFollower]:
-    """Return a follower of a database with ten papers, whose index is complete."""
-    write(database, *range(1, 11))
-    made = SearchFollower(database, folder)
-    settle(made)
-    yield made
-    made.stop()
 
 
 def test_a_rebuild_answers_from_a_new_generation_and_loses_nothing(

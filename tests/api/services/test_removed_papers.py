@@ -15,7 +15,7 @@ from api.services.trending import build_board, forget_boards
 from api.sources.records import Deletion, PaperRecord
 from api.store.engine import Database
 from api.store.paper_changes import unlisted_paper_ids
-from api.store.papers import has_papers, load_papers, load_texts, newest_listed_at
+from api.store.papers import has_papers, load_papers, load_texts
 from api.store.tables import Paper
 from recommender.domain import EventKind
 from tests.api.feed_world import LONG_AGO, add_event, add_reader
@@ -134,7 +134,5 @@ def test_without_any_listed_paper_there_are_no_papers(database: Database) -> Non
             session, [PaperRecord("T", "arxiv", external_id="t", published_at=LONG_AGO)], now=datetime.now(UTC)
         )
         assert has_papers(session)
-        assert newest_listed_at(session) == LONG_AGO
         record_papers(session, [Deletion("t", "arxiv")], now=datetime.now(UTC) + timedelta(seconds=1))
         assert not has_papers(session)
-        assert newest_listed_at(session) is None

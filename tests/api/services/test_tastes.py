@@ -1,76 +1,37 @@
-"""What readers do with papers moves papers like them, taking it back leaves no trace, and what tires them sinks."""
+"""What readers do with papers moves papers like them, and taking it back leaves no trace; what it costs to load."""
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
 
 from api.runtime.serving import Served
-from api.services.feed import build_list
 from api.services.tastes import READERS_AT_ONCE, Taste, load_tastes
-from api.settings import read_settings
 from api.store.engine import Database
 from api.store.events import hidden_paper_ids, load_interactions
-from api.store.feed_codec import FeedList, Reason
+from api.store.feed_codec import FeedList
 from api.store.showings import MOST_SHOWINGS, load_shown_often
 from recommender.domain import EventKind
-from tests.api.feed_world import NOW, add_event, add_reader, planted
-
-SIZE = 40
-EVERYTHING = 400
-READER = 900
-SHOWS = 5  # the default of PAPERFEED_FATIGUE_SHOWS
-Configure = Callable[..., None]
-
-
-@pytest.fixture
-def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
-    """Return what sets variables of the environment for this test."""
-
-    def set_variables(**variables: object) -> None:
-        for name, value in variables.items():
-            monkeypatch.setenv(f"PAPERFEED_{name}", str(value))
-        read_settings.cache_clear()
-
-    yield set_variables
-    monkeypatch.undo()
-    read_settings.cache_clear()
-
-
-def build(database: Database, served: Served | None, user_id: int = READER, *, size: int = SIZE) -> FeedList:
-    """Build one list as of now."""
-    with database.read() as session:
-        return build_list(session, served, user_id, now=NOW, size=size)
-
-
-def shown(feed: FeedList) -> list[tuple[int, float, Reason]]:
-    """Everything that a reader sees of a list."""
-    return [(paper, feed.scores[at], feed.reason(at)) for at, paper in enumerate(feed.paper_ids)]
-
-
-def add_reader_of_two_topics(database: Database, *, days_ago: float = 30) -> None:
-    """Store a reader who saved six papers of topic 0 and six of topic 1."""
-    add_reader(database, READER)
-    for topic in (0, 1):
-        touched = (planted().topic_of_paper == topic) & ~planted().untouched
-        for paper_id in planted().texts.paper_ids[touched][:6].tolist():
-            add_event(database, READER, paper_id, EventKind.SAVE, at=NOW - timedelta(days=days_ago))
+from tests.api.feed_world import NOW, add_event, planted
+from tests.api.services.taste_world import (
+    EVERYTHING,
+    READER,
+    SHOWS,
+    SIZE,
+    Configure,
+    add_reader_of_two_topics,
+    add_showings,
+    build,
+    showings_of_all,
+    shown,
+)
 
 
 def mean_place(feed: FeedList, topic: int) -> float:
     """The mean place of a topic's papers in a list."""
     return float(np.flatnonzero(planted().topics(np.array(feed.paper_ids)) == topic).mean())
-
-
-def add_showings(
-    database: Database, paper_id: int, times: int, *, last: datetime = NOW - timedelta(hours=1), user_id: int = READER
-) -> None:
-    """Store impressions a minute apart."""
-    for number in range(times):
-        at = last - timedelta(minutes=number)
-        add_event(database, user_id, paper_id, EventKind.IMPRESSION, at=at, number=int(at.timestamp()))
 
 
 def test_dismissing_a_paper_lowers_papers_like_it_and_undismissing_takes_that_back(
@@ -137,82 +98,6 @@ def test_a_taken_back_save_is_no_reason_for_other_papers(world: Database, served
     assert shown(build(world, served)) == shown(clicked)
 
 
-def test_a_paper_shown_often_without_a_click_sinks_below_everything_else(world: Database, served: Served) -> None:
-    add_reader_of_two_topics(world)
-    before = build(world, served)
-    first, second = before.paper_ids[:2]
-    add_showings(world, first, SHOWS)
-    add_showings(world, second, SHOWS - 1)
-    after = build(world, served)
-
-    assert first not in after.paper_ids
-    assert second in after.paper_ids[:2]
-    assert first not in after.hidden  # whoever asks for it, or for everything, still finds it
-    assert build(world, served, size=EVERYTHING).paper_ids[-1] == first
-
-
-def test_a_reader_without_a_model_tires_of_papers_too(world: Database) -> None:
-    add_reader(world, READER)
-    first = build(world, None).paper_ids[0]
-    add_showings(world, first, SHOWS)
-    assert first not in build(world, None).paper_ids
-    assert build(world, None, size=EVERYTHING).paper_ids[-1] == first
-
-
-def test_a_page_is_not_empty_for_a_reader_who_was_shown_everything(world: Database, served: Served) -> None:
-    add_reader(world, READER)
-    papers = build(world, served, size=EVERYTHING).paper_ids
-    with world.write() as session:
-        for number in range(SHOWS):
-            session.execute(_showings_of_all(number))
-    assert sorted(build(world, served, size=EVERYTHING).paper_ids) == sorted(papers)
-
-
-@pytest.mark.parametrize("kind", [EventKind.UPVOTE, EventKind.UNDISMISS, EventKind.UNSAVE])
-def test_only_what_was_shown_since_the_readers_last_word_on_a_paper_counts(
-    world: Database, served: Served, kind: EventKind
-) -> None:
-    add_reader_of_two_topics(world)
-    first = build(world, served).paper_ids[0]
-    add_showings(world, first, SHOWS + 2, last=NOW - timedelta(hours=5))
-    assert first not in build(world, served).paper_ids
-    add_event(world, READER, first, kind, at=NOW - timedelta(hours=4))
-    assert first in build(world, served).paper_ids or kind is EventKind.UPVOTE
-    assert not load_often(world)
-    add_showings(world, first, SHOWS, last=NOW - timedelta(hours=3))
-    assert load_often(world) == {first}
-
-
-def test_impressions_of_other_readers_and_of_long_ago_do_not_tire(world: Database, served: Served) -> None:
-    add_reader_of_two_topics(world)
-    first, second = build(world, served).paper_ids[:2]
-    add_showings(world, first, SHOWS, user_id=1)
-    add_showings(world, second, SHOWS, last=NOW - timedelta(days=30, minutes=1))
-    assert not load_often(world)
-    add_showings(world, second, SHOWS, last=NOW - timedelta(days=29))
-    assert load_often(world) == {second}
-
-
-def test_fatigue_can_be_turned_off(world: Database, served: Served, configure: Configure) -> None:
-    add_reader_of_two_topics(world)
-    before = build(world, served)
-    add_showings(world, before.paper_ids[0], 3 * SHOWS)
-    configure(FATIGUE_SHOWS=0)
-    assert shown(build(world, served)) == shown(before)
-
-
-def test_impressions_with_a_weight_count_once_per_paper_and_at_their_latest(
-    world: Database, served: Served, configure: Configure
-) -> None:
-    configure(WEIGHT_IMPRESSION=0.5, FATIGUE_SHOWS=0)
-    add_reader_of_two_topics(world)
-    paper = build(world, served).paper_ids[0]
-    add_showings(world, paper, 3, last=NOW)
-    with world.read() as session:
-        profile = load_tastes(session, [READER], now=NOW)[0].profile
-    assert profile.weights[profile.paper_ids == paper].tolist() == pytest.approx([0.5])
-
-
 def test_a_reader_of_100_000_impressions_costs_no_more_statements_and_rows_than_any_other(
     world: Database, served: Served
 ) -> None:
@@ -221,7 +106,7 @@ def test_a_reader_of_100_000_impressions_costs_no_more_statements_and_rows_than_
     few = _statements(world)
     with world.write() as session:
         for number in range(100_000 // len(planted().texts.titles) + 1):
-            session.execute(_showings_of_all(number))
+            session.execute(showings_of_all(number))
     add_event(world, READER, paper, EventKind.UPVOTE, at=NOW - timedelta(days=2))
     many = _statements(world)
 
@@ -289,21 +174,6 @@ def _plain(taste: Taste) -> tuple[object, ...]:
     arrays = (taste.profile.paper_ids, taste.profile.weights, taste.profile.disliked_paper_ids, taste.left_out)
     others = (taste.seq, taste.profile.terms, taste.evidence, taste.hidden, taste.categories, taste.has_read)
     return (*(array.tolist() for array in arrays), *others, taste.shown_often)
-
-
-def load_often(database: Database) -> frozenset[int]:
-    """The papers that tire the reader."""
-    with database.read() as session:
-        return load_tastes(session, [READER], now=NOW)[0].shown_often
-
-
-def _showings_of_all(number: int) -> sa.TextClause:
-    """One impression of every paper."""
-    micros = int((NOW - timedelta(days=1)).timestamp()) * 1_000_000 + number
-    return sa.text(
-        "INSERT INTO events (user_id, event_id, kind, paper_id, occurred_at, received_at, payload_hash, is_import) "
-        f"SELECT {READER}, 'shown-{number}-' || paper_id, 0, paper_id, {micros}, {micros}, '', false FROM papers"
-    )
 
 
 def _statements(database: Database, user_ids: Sequence[int] = (READER,)) -> list[str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,21 +14,6 @@ from api.store.feed_codec import Entry, FeedList, Reason, ReasonKind, Source, li
 from api.store.feeds import AsyncFeedStore, FeedStore
 
 BUILT = datetime(2026, 5, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def feeds(redis_url: str) -> Iterator[FeedStore]:
-    """Return a store on the test Redis."""
-    store = FeedStore(redis_url)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def cache(redis_url: str) -> Iterator[Any]:
-    """Return a plain client of the same Redis."""
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
 
 
 def make(*paper_ids: int, user_id: int = 7, seq: int = 1, hidden: tuple[int, ...] = ()) -> FeedList:

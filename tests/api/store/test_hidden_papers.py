@@ -1,12 +1,8 @@
 """Hidden papers beside a reader's list in a real Redis: how many are kept, and what they take."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
-
-import pytest
-import redis
 
 from api.store.feed_cache import MOST_HIDDEN, feed_key, hidden_key
 from api.store.feed_codec import Entry, FeedList, Reason, ReasonKind, Source, list_of
@@ -14,21 +10,6 @@ from api.store.feeds import AsyncFeedStore, FeedStore
 from api.store.hidden_codec import LONGEST
 
 BUILT = datetime(2026, 5, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def feeds(redis_url: str) -> Iterator[FeedStore]:
-    """Return a store on the test Redis."""
-    store = FeedStore(redis_url)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def cache(redis_url: str) -> Iterator[Any]:
-    """Return a plain client of the same Redis."""
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
 
 
 def make(*paper_ids: int, hidden: tuple[int, ...] = ()) -> FeedList:

@@ -43,7 +43,6 @@ def test_the_day_of_the_daily_list_goes_before_the_day_of_publication(database: 
     ids = fill(database, early, paper("late", days=1))
     with database.read() as session:
         assert [row[0] for row in store.latest_paper_ids(session, limit=5)] == [ids["early"], ids["late"]]
-        assert store.newest_listed_at(session) == NOW
 
 
 def test_several_categories_give_each_paper_once_across_pages(database: Database) -> None:
@@ -118,5 +117,4 @@ def test_an_empty_catalogue_answers_nothing(database: Database) -> None:
     with database.read() as session:
         assert store.latest_paper_ids(session, limit=5) == []
         assert store.newest_paper_id(session) == 0
-        assert store.newest_listed_at(session) is None
         assert not store.has_papers(session)

@@ -19,7 +19,7 @@ from tests.benchmarks.service.harness import ROOT, Bench, Row, missing_programs
 from tests.benchmarks.service.report import describe_machine, draw, show, write_json
 
 # Modules of this folder with a function `measure(bench) -> list[Row]`, in the order of the table.
-PARTS: Final = ("feed", "events", "mixed", "redis_bytes", "second", "hub", "search")
+PARTS: Final = ("feed", "events", "mixed", "redis_bytes", "second", "hub", "pages", "search")
 QUICK_SECONDS, QUICK_ROUNDS = 3.0, 1
 
 

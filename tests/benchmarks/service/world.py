@@ -112,7 +112,33 @@ def _rows(made: catalogue.Catalogue, readers: int) -> list[tuple[type[Base], lis
     ids = made.texts.paper_ids.tolist()
     listed = [now - timedelta(hours=at) for at in range(len(ids))]
     categories = [f"cs.{chr(65 + at % 8)}{chr(65 + at % 5)}" for at in range(len(ids))]
-    papers = [
+    saves = list(zip(made.interactions.user_ids.tolist(), made.interactions.paper_ids.tolist(), strict=True))
+    users = [
+        {"user_id": at + 1, "external_id": f"reader-{at + 1}", "created_at": now, "last_seq": 0, "list_seq": 0}
+        for at in range(readers)
+    ]
+    return [
+        (User, users),
+        (Paper, _papers(made, categories, listed, now)),
+        (
+            PaperCategory,
+            [{"category": c, "paper_id": p, "listed_at": t} for c, p, t in zip(categories, ids, listed, strict=True)],
+        ),
+        (Event, [_save(user_id, paper_id, now) for user_id, paper_id in saves]),
+        (
+            LibraryItem,
+            [
+                {"user_id": user_id, "paper_id": paper_id, "is_saved": True, "changed_pk": at}
+                for at, (user_id, paper_id) in enumerate(saves)
+            ],
+        ),
+    ]
+
+
+def _papers(
+    made: catalogue.Catalogue, categories: list[str], listed: list[datetime], now: datetime
+) -> list[dict[str, object]]:
+    return [
         {
             "paper_id": paper_id,
             "external_id": f"p{paper_id}",
@@ -128,28 +154,7 @@ def _rows(made: catalogue.Catalogue, readers: int) -> list[tuple[type[Base], lis
             "created_at": listed[at],
             "updated_at": now - timedelta(days=1),
         }
-        for at, paper_id in enumerate(ids)
-    ]
-    saves = list(zip(made.interactions.user_ids.tolist(), made.interactions.paper_ids.tolist(), strict=True))
-    users = [
-        {"user_id": at + 1, "external_id": f"reader-{at + 1}", "created_at": now, "last_seq": 0, "list_seq": 0}
-        for at in range(readers)
-    ]
-    return [
-        (User, users),
-        (Paper, papers),
-        (
-            PaperCategory,
-            [{"category": c, "paper_id": p, "listed_at": t} for c, p, t in zip(categories, ids, listed, strict=True)],
-        ),
-        (Event, [_save(user_id, paper_id, now) for user_id, paper_id in saves]),
-        (
-            LibraryItem,
-            [
-                {"user_id": user_id, "paper_id": paper_id, "is_saved": True, "changed_pk": at}
-                for at, (user_id, paper_id) in enumerate(saves)
-            ],
-        ),
+        for at, paper_id in enumerate(made.texts.paper_ids.tolist())
     ]
 
 
