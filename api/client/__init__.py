@@ -31,7 +31,7 @@ from api.client.errors import (
     Unreachable,
 )
 from api.client.retries import Retry
-from api.client.values import Event, EventResult, Feed, FeedItem, Found, FoundPaper, Interests, Paper
+from api.client.values import Event, EventResult, Feed, FeedItem, Found, FoundPaper, Interests, Muted, Paper
 
 __all__ = [
     "Admin",
@@ -49,6 +49,7 @@ __all__ = [
     "FoundPaper",
     "Interests",
     "InvalidRequest",
+    "Muted",
     "NotAllowed",
     "NotAuthenticated",
     "NotFound",

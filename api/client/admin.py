@@ -26,7 +26,7 @@ class AskAsync(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """Retrains, model versions, tokens and rejected events."""
+    """Retrains, model versions, tokens, rejected events, sources and erased readers."""
 
     _ask: Ask
 
@@ -117,10 +117,18 @@ class Admin:
         """Queue a run of a source, of a paused one as well."""
         return self._ask(admin_calls.run_source(name))
 
+    def erase_reader(self, reader: str) -> a.Erased:
+        """Erase a reader with everything that is known of them, events too; NotFound when there is none."""
+        return self._ask(admin_calls.erase_reader(reader))
+
+    def read_audit_log(self, *, limit: int | None = None, before: int | None = None) -> a.AuditLog:
+        """Return what was done to readers, newest first, without their names."""
+        return self._ask(admin_calls.read_audit_log(limit=limit, before=before))
+
 
 @dataclass(frozen=True, slots=True)
 class AsyncAdmin:
-    """Retrains, model versions, tokens and rejected events."""
+    """Retrains, model versions, tokens, rejected events, sources and erased readers."""
 
     _ask: AskAsync
 
@@ -212,3 +220,11 @@ class AsyncAdmin:
     async def run_source(self, name: str) -> a.Source:
         """Queue a run of a source, of a paused one as well."""
         return await self._ask(admin_calls.run_source(name))
+
+    async def erase_reader(self, reader: str) -> a.Erased:
+        """Erase a reader with everything that is known of them, events too; NotFound when there is none."""
+        return await self._ask(admin_calls.erase_reader(reader))
+
+    async def read_audit_log(self, *, limit: int | None = None, before: int | None = None) -> a.AuditLog:
+        """Return what was done to readers, newest first, without their names."""
+        return await self._ask(admin_calls.read_audit_log(limit=limit, before=before))

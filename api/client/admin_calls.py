@@ -120,3 +120,14 @@ def resume_source(name: str) -> Call[a.Source]:
 def run_source(name: str) -> Call[a.Source]:
     """`POST /v1/admin/sources/{name}/run`; asked for twice it is read once, unless it was read in between."""
     return Call("POST", SOURCES + "/{name}/run", read_as(a.Source), {"name": name})
+
+
+def erase_reader(external_user: str) -> Call[a.Erased]:
+    """`DELETE /v1/admin/readers/{external_user}`; a second one finds nobody."""
+    place = {"external_user": external_user}
+    return Call("DELETE", "/v1/admin/readers/{external_user}", read_as(a.Erased), place, is_repeatable=False)
+
+
+def read_audit_log(*, limit: int | None = None, before: int | None = None) -> Call[a.AuditLog]:
+    """`GET /v1/admin/audit-log`."""
+    return Call("GET", "/v1/admin/audit-log", read_as(a.AuditLog), params=query(limit=limit, before=before))

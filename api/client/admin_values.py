@@ -31,6 +31,33 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Erased:
+    """What went with a reader: readers with the anonymous ones who had become part of them, rows by table."""
+
+    readers: int
+    rows: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """Something that was done to readers, without saying to whom."""
+
+    audit_id: int
+    at: datetime
+    action: str
+    by: str
+    facts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLog:
+    """One page of the audit log, newest first; `next` is the `before` of the following one."""
+
+    items: tuple[AuditLine, ...]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Runs:
     """One page of retrains, newest first."""
 

@@ -167,6 +167,30 @@ class AsyncClient:
         """Replace what the reader says they like."""
         return await self._ask(calls.write_interests(interests))
 
+    async def read_muted(self) -> v.Muted:
+        """Return what never stands in the reader's personal lists."""
+        return await self._ask(calls.read_muted())
+
+    async def write_muted(self, muted: v.Muted) -> v.Muted:
+        """Replace what never stands in the reader's personal lists."""
+        return await self._ask(calls.write_muted(muted))
+
+    async def read_personalisation(self) -> v.Personalisation:
+        """Return whether the reader's lists follow what they do."""
+        return await self._ask(calls.read_personalisation())
+
+    async def switch_personalisation(self, *, is_personal: bool) -> v.Personalisation:
+        """Let the reader's lists follow what they do, or not."""
+        return await self._ask(calls.switch_personalisation(is_personal=is_personal))
+
+    async def forget_taste(self) -> v.Personalisation:
+        """Empty the reader's interests; what they did until now teaches nothing any more, library and history stay."""
+        return await self._ask(calls.forget_taste())
+
+    async def read_question(self, *, skip: Sequence[str] = ()) -> v.Question:
+        """Return the paper whose answer tells most about what to show the reader; `skip` are those without one."""
+        return await self._ask(calls.read_question(skip=skip))
+
     async def read_library(self, *, limit: int | None = None, cursor: str | None = None) -> v.Library:
         """Return the reader's saved papers, last saved first."""
         return await self._ask(calls.read_library(limit=limit, cursor=cursor))

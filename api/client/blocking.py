@@ -161,6 +161,30 @@ class Client:
         """Replace what the reader says they like."""
         return self._ask(calls.write_interests(interests))
 
+    def read_muted(self) -> v.Muted:
+        """Return what never stands in the reader's personal lists."""
+        return self._ask(calls.read_muted())
+
+    def write_muted(self, muted: v.Muted) -> v.Muted:
+        """Replace what never stands in the reader's personal lists."""
+        return self._ask(calls.write_muted(muted))
+
+    def read_personalisation(self) -> v.Personalisation:
+        """Return whether the reader's lists follow what they do."""
+        return self._ask(calls.read_personalisation())
+
+    def switch_personalisation(self, *, is_personal: bool) -> v.Personalisation:
+        """Let the reader's lists follow what they do, or not."""
+        return self._ask(calls.switch_personalisation(is_personal=is_personal))
+
+    def forget_taste(self) -> v.Personalisation:
+        """Empty the reader's interests; what they did until now teaches nothing any more, library and history stay."""
+        return self._ask(calls.forget_taste())
+
+    def read_question(self, *, skip: Sequence[str] = ()) -> v.Question:
+        """Return the paper whose answer tells most about what to show the reader; `skip` are those without one."""
+        return self._ask(calls.read_question(skip=skip))
+
     def read_library(self, *, limit: int | None = None, cursor: str | None = None) -> v.Library:
         """Return the reader's saved papers, last saved first."""
         return self._ask(calls.read_library(limit=limit, cursor=cursor))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
@@ -141,8 +141,38 @@ def read_interests() -> Call[v.Interests]:
 
 def write_interests(interests: v.Interests) -> Call[v.Interests]:
     """`PUT /v1/me/interests`."""
-    document = {"categories": interests.categories, "terms": interests.terms, "papers": interests.papers}
-    return Call("PUT", "/v1/me/interests", reader(v.Interests), body=as_json(document))
+    return Call("PUT", "/v1/me/interests", reader(v.Interests), body=as_json(asdict(interests)))
+
+
+def read_muted() -> Call[v.Muted]:
+    """`GET /v1/me/muted`."""
+    return Call("GET", "/v1/me/muted", reader(v.Muted))
+
+
+def write_muted(muted: v.Muted) -> Call[v.Muted]:
+    """`PUT /v1/me/muted`."""
+    return Call("PUT", "/v1/me/muted", reader(v.Muted), body=as_json(asdict(muted)))
+
+
+def read_personalisation() -> Call[v.Personalisation]:
+    """`GET /v1/me/personalisation`."""
+    return Call("GET", "/v1/me/personalisation", reader(v.Personalisation))
+
+
+def switch_personalisation(*, is_personal: bool) -> Call[v.Personalisation]:
+    """`PUT /v1/me/personalisation`."""
+    body = as_json({"is_personal": is_personal})
+    return Call("PUT", "/v1/me/personalisation", reader(v.Personalisation), body=body)
+
+
+def forget_taste() -> Call[v.Personalisation]:
+    """`DELETE /v1/me/taste`."""
+    return Call("DELETE", "/v1/me/taste", reader(v.Personalisation))
+
+
+def read_question(*, skip: Sequence[str] = ()) -> Call[v.Question]:
+    """`GET /v1/me/question`."""
+    return Call("GET", "/v1/me/question", reader(v.Question), params=query(skip=skip))
 
 
 def read_library(*, limit: int | None = None, cursor: str | None = None) -> Call[v.Library]:

@@ -203,6 +203,30 @@ class Interests:
 
 
 @dataclass(frozen=True, slots=True)
+class Muted:
+    """What never stands in a reader's personal lists."""
+
+    terms: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Personalisation:
+    """Whether a reader's lists follow what they do; what was done before `reset_at` teaches nothing."""
+
+    is_personal: bool
+    reset_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The paper to ask a reader about next; None when nothing is left to ask."""
+
+    paper: Paper | None
+
+
+@dataclass(frozen=True, slots=True)
 class LibraryItem:
     """A saved paper."""
 

@@ -15,6 +15,7 @@ from api.client import (
     Event,
     Interests,
     InvalidRequest,
+    Muted,
     NotAllowed,
     NotAuthenticated,
     NotFound,
@@ -93,6 +94,26 @@ def test_papers_lists_and_interests_are_typed(client: Client, papers: list[str])
     assert client.read_liveness() == {"status": "ok"}
     assert client.read_readiness().checks["database"].state == "ok"
     assert "paperfeed_events" in client.read_metrics()
+
+
+def test_what_a_reader_decides_about_their_lists_is_typed(client: Client, papers: list[str]) -> None:
+    muted = Muted(terms=("large models",), authors=("Ada Lovelace",), categories=("math",))
+    assert client.write_muted(muted) == client.read_muted() == muted
+    assert not client.switch_personalisation(is_personal=False).is_personal
+    assert not client.read_personalisation().is_personal
+    assert client.switch_personalisation(is_personal=True).reset_at is None
+    assert client.forget_taste().reset_at is not None
+    assert client.read_question(skip=papers).paper is None
+
+
+def test_an_erased_reader_leaves_a_line_without_a_name(client: Client, papers: list[str]) -> None:
+    client.acting_for("eve").send_events([Event("save", papers[0])])
+    erased = client.admin.erase_reader("eve")
+    assert (erased.readers, erased.rows["events"]) == (1, 1)
+    (line,) = client.admin.read_audit_log().items
+    assert (line.action, line.facts["events"]) == ("reader erased", 1)
+    with pytest.raises(NotFound):
+        client.admin.erase_reader("eve")
 
 
 def test_a_search_is_typed_and_goes_on_page_by_page(client: Client, papers: list[str]) -> None:

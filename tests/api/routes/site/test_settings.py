@@ -27,7 +27,7 @@ def database(sqlite_database: Database) -> Database:
 @pytest.fixture
 def phone(settings: Settings, client: TestClient) -> Iterator[TestClient]:
     """Return another browser, at another process."""
-    headers = {"User-Agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1"}
+    headers = {"user-agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1"}
     with TestClient(create_app(settings), headers=headers) as browser:
         yield browser
 
