@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-Json = dict[str, Any]
-"""An object as JSON has it, where its fields depend on the server's version."""
+Json = dict[str, Any]  # an object as JSON has it, where its fields depend on the server's version
 Kind = Literal["impression", "click", "save", "unsave", "upvote", "unvote", "dismiss", "undismiss", "read"]
 Status = Literal["accepted", "duplicate", "rejected"]
 Window = Literal["day", "week", "month"]
