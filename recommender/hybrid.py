@@ -144,7 +144,7 @@ class Hybrid:
         return hybrid_text.similar(self, paper_ids, k=k)
 
     def explain(self, profile: Profile, paper_ids: Ids) -> Explanation:
-        """For each paper the history paper and the term of the reader that speak most for it."""
+        """For each paper the history paper and the term of the reader that speak most for it, if any clearly does."""
         return explain_profile(
             profile,
             paper_ids,
@@ -153,6 +153,10 @@ class Hybrid:
             text_vectors=self.text_vectors,
             encode=self.encode,
         )
+
+    def explain_said(self, terms: Sequence[str], paper_ids: Ids) -> tuple[Rows, Floats]:
+        """(papers,) of the terms all of whose words a paper has the most like it, -1 without any, and how like it."""
+        return hybrid_text.said_terms(self, terms, paper_ids)
 
     def extend(self, texts: PaperTexts) -> Self:
         """A model that also ranks these papers, by their words; known ids are left as they are.

@@ -7,9 +7,10 @@ import numpy as np
 
 from recommender.content import coords_of, sentence_coords
 from recommender.domain import Csr, Floats, Ids, PaperTexts, RankedList, Rows
+from recommender.explanation import Truths, explain_said
 from recommender.hybrid_fit import checked_vectors, kernel_weights
 from recommender.scoring import EXCLUDED, top_lists
-from recommender.sparse import empty_csr
+from recommender.sparse import empty_csr, holds_all
 from recommender.text import normalise
 from recommender.vocabulary import UNKNOWN_ROW
 
@@ -58,6 +59,29 @@ def evidence(model: "Hybrid", rows: Rows) -> Floats:
     parts = [normalise(factors), model.text_vectors(rows), normalise(sentences)]
     share = np.float32(np.sqrt(1 / (3 if model.sentence_dim else 2)))
     return np.concatenate(parts, axis=1) * share
+
+
+def said_terms(model: "Hybrid", terms: Sequence[str], paper_ids: Ids) -> tuple[Rows, Floats]:
+    """See `Hybrid.explain_said`."""
+    rows = model.papers.rows(paper_ids)
+    known = np.flatnonzero(rows != UNKNOWN_ROW)
+    is_said = np.zeros((len(rows), len(terms)), dtype=bool)
+    likeness = np.zeros(is_said.shape, dtype=np.float32)
+    if model.encoder is not None and len(terms) and len(known):
+        of_terms = model.encoder.features(terms)
+        columns = model.encoder.columns_of_words(terms, of_terms)
+        is_said[known] = _has_all(model.features.take(rows[known]), columns)
+        likeness[known] = model.text_vectors(rows[known]) @ model.encoder.unit_vectors(of_terms).T
+    return explain_said(likeness, is_said)
+
+
+def _has_all(features: Csr, columns: Sequence[Rows | None]) -> Truths:
+    """(papers, texts) which papers have all words of a text, in whatever order; False where that is not known."""
+    found = np.zeros((features.shape[0], len(columns)), dtype=bool)
+    for at, of_text in enumerate(columns):
+        if of_text is not None:
+            found[:, at] = holds_all(features, of_text)
+    return found
 
 
 def similar(model: "Hybrid", paper_ids: Ids, *, k: int) -> list[RankedList]:

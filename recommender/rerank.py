@@ -4,7 +4,7 @@
 
 1. hidden, dismissed and saved papers go, also from the pool of new ones;
 2. freshness, the popularity discount and likeness to dismissed papers change scores, all in standard deviations of
-   the list's;
+   the list's, outliers aside;
 3. diversity orders the list anew by maximal marginal relevance;
 4. calibration picks in that order so that categories follow the reader's;
 5. exploration gives a share of the places to a draw from the pool.
@@ -18,6 +18,7 @@ import numpy as np
 from recommender.domain import Csr, Floats, Ids, RankedList, Times
 from recommender.rerank_categories import Positions, calibrated_positions, category_matrix, category_shares
 from recommender.rerank_exploration import Arrangement, Seed, explore
+from recommender.rerank_scale import ordinary_spread, to_relevance
 from recommender.sparse import rows_of
 
 __all__ = [
@@ -205,7 +206,8 @@ def calibrate(ranked: RankedList, categories: Csr, shares: Floats, *, calibratio
 def mmr_positions(relevance: Floats, alike: Floats, *, diversity: float, k: int) -> Positions:
     """Positions of k papers, each the best by (1 - diversity) * relevance - diversity * likeness to a paper above.
 
-    `relevance` is (papers,) from 0 to 1, `alike` (papers, papers) with a row of NaN for a paper nothing is known of.
+    `relevance` is (papers,), see `to_relevance`, `alike` (papers, papers), with a row of NaN for a paper of which
+    nothing is known.
     """
     count = min(k, len(relevance))
     picked = np.empty(count, dtype=np.intp)
@@ -230,7 +232,7 @@ def _diverse(scores: Floats, vectors: Floats, *, diversity: float, k: int) -> Po
     alike = vectors @ vectors.T  # once: a product per pick would read all vectors again
     silent = np.flatnonzero(np.diagonal(alike) < NO_WORDS)
     alike[silent] = np.nan
-    return mmr_positions(_to_unit(scores), alike, diversity=diversity, k=k)
+    return mmr_positions(to_relevance(scores), alike, diversity=diversity, k=k)
 
 
 def _rescored(scores: Floats, policy: Policy, traits: Traits, *, now: float) -> Floats:
@@ -261,7 +263,7 @@ def _renown(popularity: Floats) -> Times:
 def _with_gain(scores: Floats, gain: Times) -> Floats:
     if not gain.any():
         return scores
-    return np.asarray(scores + gain * (float(scores.std()) or 1.0), dtype=np.float32)
+    return np.asarray(scores + gain * ordinary_spread(scores), dtype=np.float32)
 
 
 def _ordered(ranked: RankedList, gain: Times) -> RankedList:
@@ -272,11 +274,6 @@ def _ordered(ranked: RankedList, gain: Times) -> RankedList:
 def _placed(paper_ids: Ids, scores: Floats, order: Positions) -> RankedList:
     """The papers in this order with their own scores, sorted: a score says what its place is worth."""
     return RankedList(paper_ids[order], np.sort(scores[order])[::-1].copy())
-
-
-def _to_unit(scores: Floats) -> Floats:
-    low, high = float(scores.min(initial=np.inf)), float(scores.max(initial=-np.inf))
-    return np.asarray((scores - low) / ((high - low) or 1.0), dtype=np.float32)
 
 
 def _descending(scores: Floats) -> Positions:

@@ -26,7 +26,7 @@ def slot_places(share: float, *, k: int) -> Positions:
     """The positions among k that explore: evenly spread, so that any first n hold share * n of them within one."""
     if not 0 <= share <= 1:
         raise ValueError("the share that explores lies between 0 and 1")
-    if share == 0:
+    if share * (k + 1) < 0.5:  # not even one; a share next to nothing would overflow below
         return np.empty(0, dtype=np.intp)
     places = np.floor((np.arange(k) + 0.5) / share - 0.5)
     return np.asarray(places[places < k], dtype=np.intp)

@@ -50,6 +50,14 @@ def rows_of(matrix: Csr, rows: NDArray[np.integer] | slice) -> Csr:
     return as_csr(matrix[rows])
 
 
+def holds_all(matrix: Csr, columns: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """(rows,) which rows have an entry in each of these distinct columns."""
+    is_wanted = np.zeros(matrix.shape[1], dtype=bool)
+    is_wanted[columns] = True
+    held = np.concatenate([[0], np.cumsum(is_wanted[matrix.indices])])
+    return np.asarray(np.diff(held[matrix.indptr]) == len(columns))
+
+
 def stacked(first: Csr, second: Csr) -> Csr:
     """The rows of both, one under the other."""
     return as_csr(vstack([first, second], format="csr"))

@@ -3,6 +3,7 @@
 It is imported where something is counted: its import is a third of the start of a process that may never count.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 PLURALS = ("ss", "us")  # endings in s that are none
 LEAST_PLURAL, LEAST_IES = 4, 5  # letters of the shortest word that is brought to its singular
 GRAM_SIZES = (3, 5)  # letters, least and most; groups do not cross words
+_ONE_LETTER = re.compile(r"\b\w\b")
 Counted: TypeAlias = list[list[str]]  # per text what is to be counted
 Analyzer: TypeAlias = Callable[[str], list[str]]  # takes a text apart
 
@@ -77,6 +79,11 @@ def words_of(texts: Sequence[str]) -> Counted:
     """The lower-cased words of two letters and more, without accents."""
     read_words, _ = _analyzers()
     return [read_words(text) for text in texts]
+
+
+def has_uncounted(text: str) -> bool:
+    """True for a text with a word of one letter or digit, which `words_of` leaves out: "k-means", "C++"."""
+    return _ONE_LETTER.search(text) is not None
 
 
 def stems_of(words: Counted) -> Counted:

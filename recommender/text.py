@@ -13,7 +13,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from recommender import terms
-from recommender.domain import Csr, Floats
+from recommender.domain import Csr, Floats, Rows
 from recommender.sparse import as_csr, hstacked
 from recommender.terms import Counted, Terms
 
@@ -114,8 +114,21 @@ class TfidfEncoder:
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """(texts, dim) float32, rows of length 1 or 0."""
-        features = self.features(texts)
+        return self.unit_vectors(self.features(texts))
+
+    def unit_vectors(self, features: Csr) -> Floats:
+        """(texts, dim) float32 of `features`, rows of length 1 or 0."""
         return normalise(np.asarray(features @ self.components[:, : self.vector_dim], dtype=np.float32))
+
+    def columns_of_words(self, texts: Sequence[str], features: Csr) -> list[Rows | None]:
+        """The columns of each text's distinct words in its `features`; None for one with a word that has no column."""
+        columns: list[Rows | None] = []
+        for at, (text, stems) in enumerate(zip(texts, terms.stems_of(terms.words_of(texts)), strict=True)):
+            entries = features.indices[features.indptr[at] : features.indptr[at + 1]]
+            known = entries[entries < len(self.singles)]
+            is_told = 0 < len(known) == len(set(stems)) and not terms.has_uncounted(text)
+            columns.append(known.astype(np.int32) if is_told else None)
+        return columns
 
     def to_arrays(self) -> Arrays:
         """Everything needed to rebuild the encoder, without pickle."""

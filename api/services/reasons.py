@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from api.store.feed_codec import PAPER_REASONS, Reason, ReasonKind
 from recommender.dataset import Profile
 from recommender.domain import EventKind, Interactions
+from recommender.explanation import NO_TERM
 from recommender.hybrid import Hybrid
 
 LONGEST_TITLE: Final = 80  # characters of a title in a reason
-NO_TERM: Final = -1
 _OPENING: Final = (EventKind.CLICK, EventKind.READ)
 _SENTENCES: Final = {
     ReasonKind.TASTE: "close to {}",
@@ -42,11 +42,13 @@ def is_opening(interactions: Interactions) -> NDArray[np.bool_]:
 def explain(
     model: Hybrid, profile: Profile, evidence: Mapping[int, ReasonKind], paper_ids: Sequence[int]
 ) -> dict[int, Reason]:
-    """Return the reason of each paper for which the model finds one: the history paper or the term that says most."""
+    """Return the reason of each paper that has one: the history paper or the term that says most.
+
+    Only what is true is said: a history paper is clearly more like the paper than others are, and a term's words are
+    all in the paper. Other papers have none; they are close to the reader's taste as a whole.
+    """
     ids = np.array(paper_ids, dtype=np.int64)
-    terms = [term for term in profile.terms if term.strip()]
     history = Profile(profile.paper_ids, profile.weights, profile.disliked_paper_ids)
-    wishes = Profile(profile.paper_ids[:0], profile.weights[:0], profile.disliked_paper_ids, profile.terms)
     reasons: dict[int, Reason] = {}
     strengths = np.zeros(len(ids), dtype=np.float32)
     if len(profile.paper_ids):
@@ -55,10 +57,10 @@ def explain(
         for paper_id, because in zip(paper_ids, found.because_paper_ids.tolist(), strict=True):
             if because in evidence:
                 reasons[paper_id] = Reason(evidence[because], paper_id=because)
-    if terms:
-        found = model.explain(wishes, ids)
-        for at, (paper_id, term) in enumerate(zip(paper_ids, found.because_term.tolist(), strict=True)):
-            is_stronger = paper_id not in reasons or found.strength[at] > strengths[at]
+    if profile.terms:
+        terms, likeness = model.explain_said(profile.terms, ids)
+        for at, (paper_id, term) in enumerate(zip(paper_ids, terms.tolist(), strict=True)):
+            is_stronger = paper_id not in reasons or likeness[at] > strengths[at]
             if term != NO_TERM and is_stronger:
                 reasons[paper_id] = Reason(ReasonKind.TERM, text=profile.terms[term])
     return reasons
