@@ -35,10 +35,10 @@ def settle_wanted() -> int:
     """Save the papers that have come for those who want them, have others asked for; return how many were saved."""
     held = runtime()
     with held.db.read() as session:
-        has_come, is_due = pending_papers.look(session, now=datetime.now(UTC))
+        is_news, is_due = pending_papers.look(session, now=datetime.now(UTC))
     if is_due and held.settings.asks_arxiv and held.feeds.claim("wanted hint", seconds=SETTLE_SECONDS):
         queue.send(FETCH_WANTED)
-    return _settle(held) if has_come else 0
+    return _settle(held) if is_news else 0
 
 
 @task(FETCH_WANTED, time_limit=int(lease_seconds(read_settings())) + SPARE_SECONDS)
@@ -62,7 +62,7 @@ def _settle(held: Runtime) -> int:
             done = pending_papers.settle(session, now=datetime.now(UTC))
         follow_commit(held, done.outcomes)
         settled += done.papers
-        if done.papers < pending_papers.SETTLED_AT_ONCE:
+        if done.is_last:
             break
     if settled:
         log.info("wanted papers came", extra={"papers": settled})

@@ -11,13 +11,15 @@ from sqlalchemy.orm import Session
 from api.errors import Conflict
 from api.ids import LONGEST_ID, is_arxiv_id, title_key
 from api.schemas.events import BatchOutcome, Incoming
+from api.services.arrivals import is_news, take_step
 from api.services.bibliography import BadReference, Reference, reference_as_json, reference_of_json
 from api.services.feedback import record_events
 from api.services.merging import find_accounts
 from api.services.saving import add_remarks, parse_saves, save_event
 from api.sources.records import line_of_text
 from api.store import library, paper_matching, wants
-from api.store.wants import MISSING, WAITING, Arrival, FetchState, Want, WantedRow
+from api.store.arrivals import Arrival
+from api.store.wants import MISSING, WAITING, FetchState, Want, WantedRow
 
 MOST_WANTED: Final = 10_000  # papers that one reader waits for
 IDS_A_REQUEST: Final = 100  # of one question to arXiv
@@ -26,6 +28,8 @@ ASKED_AGAIN: Final = timedelta(days=1)  # a missing paper that is wanted anew: i
 FIRST_WAIT: Final = timedelta(minutes=5)  # after a failure; doubled for each further one
 LONGEST_WAIT: Final = timedelta(hours=6)
 LONGEST_PROBLEM: Final = 300  # characters
+# What went wrong in detail is for operators: it is in the log and in the row.
+UNREACHED: Final = "arXiv could not be reached, or its answer could not be read: it will be asked again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,11 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How many papers came, and what lists must follow."""
+    """How many papers came, what lists must follow, and whether there may be more."""
 
     papers: int
     outcomes: Sequence[BatchOutcome]
+    is_last: bool
 
 
 def want_key(reference: Reference) -> str:
@@ -98,8 +103,8 @@ def forget_pending(session: Session, user_id: int | None, want_id: int) -> None:
 
 
 def look(session: Session, *, now: datetime) -> tuple[bool, bool]:
-    """Return whether papers have come for those who want them, and whether some are to be asked for now."""
-    return bool(wants.find_arrivals(session, limit=1)), bool(wants.due_fetches(session, now=now, limit=1))
+    """Return whether papers may have come for those who want them, and whether some are to be asked for now."""
+    return is_news(session, now=now), bool(wants.due_fetches(session, now=now, limit=1))
 
 
 def take_due(session: Session, *, now: datetime) -> list[str]:
@@ -137,9 +142,10 @@ def settle(session: Session, *, now: datetime) -> Settled:
 
     A part of them: `SETTLED_AT_ONCE` at most. In one transaction, so each is saved once.
     """
-    arrivals = wants.find_arrivals(session, limit=SETTLED_AT_ONCE)
+    step = take_step(session, limit=SETTLED_AT_ONCE, now=now)
+    arrivals = step.arrivals
     if not arrivals:
-        return Settled(0, [])
+        return Settled(0, [], step.is_last)
     accounts = find_accounts(session, {one.user_id for one in arrivals})
     by_reader: dict[int, list[Arrival]] = defaultdict(list)
     for one in arrivals:
@@ -149,7 +155,7 @@ def settle(session: Session, *, now: datetime) -> Settled:
         add_remarks(session, user_id, {one.paper_id: _reference(one.reference) for one in theirs}, now=now)
     wants.delete_wants(session, [one.want_id for one in arrivals])
     wants.delete_fetches(session, [one.external_id for one in arrivals])
-    return Settled(len(arrivals), outcomes)
+    return Settled(len(arrivals), outcomes, step.is_last)
 
 
 def _save(session: Session, by_reader: Mapping[int, Sequence[Arrival]], *, now: datetime) -> list[BatchOutcome]:
@@ -214,7 +220,7 @@ def _pending(row: WantedRow) -> Pending:
     elif fetch.state == MISSING:
         state, words = "missing", fetch.problem or "arXiv has no paper of this id"
     elif fetch.state == WAITING and fetch.problem:
-        state, words = "fetching", f"asked for again later: {fetch.problem}"
+        state, words = "fetching", UNREACHED
     else:
         state, words = "fetching", "to be fetched from arXiv"
     return Pending(row.want_id, _reference(row.reference), row.wanted_at.astimezone(UTC), state, words)

@@ -13,7 +13,7 @@ from api.store.engine import Database
 log = logging.getLogger(__name__)
 
 MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
-HEAD: Final = "0015"  # newest revision; named here so that a process that only asks need not load alembic
+HEAD: Final = "0016"  # newest revision; named here so that a process that only asks need not load alembic
 UPGRADE_LOCK: Final = 5_071_944_318  # any number that nobody else locks in the same PostgreSQL database
 UPGRADE_LOOK_SECONDS: Final = 0.2  # between looks whether another process has upgraded
 LOCK_SECONDS: Final = 2.0  # a revision waits this long for a table: whoever comes after it waits as long

@@ -36,9 +36,9 @@ class WantedPaper(Base):
     want_id: Mapped[int] = mapped_column(BigId, primary_key=True)
     user_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("users.user_id", ondelete="CASCADE"))
     want_key: Mapped[str] = mapped_column(sa.String(LONGEST_KEY))  # by what it is known: id, DOI or title
-    external_id: Mapped[str | None] = mapped_column(sa.String(LONGEST_EXTERNAL_ID))
-    doi: Mapped[str | None] = mapped_column(sa.String(LONGEST_EXTERNAL_ID))
-    title_key: Mapped[str | None] = mapped_column(sa.String(64))  # hash of the normalised title
+    external_id: Mapped[str | None] = mapped_column(sa.String(LONGEST_EXTERNAL_ID), index=True)
+    doi: Mapped[str | None] = mapped_column(sa.String(LONGEST_EXTERNAL_ID), index=True)
+    title_key: Mapped[str | None] = mapped_column(sa.String(64), index=True)  # hash of the normalised title
     reference: Mapped[dict[str, Any]]  # all that its bibliography says, tags and note included
     wanted_at: Mapped[datetime] = mapped_column(index=True)
 

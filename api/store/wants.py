@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from api.store.tables import Paper
 from api.store.tables_comments import Submission
@@ -50,17 +50,6 @@ class WantedRow:
     reference: Mapping[str, Any]
     wanted_at: datetime
     fetch: FetchState | None
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A want whose paper is here."""
-
-    want_id: int
-    user_id: int
-    paper_id: int
-    external_id: str
-    reference: Mapping[str, Any]
 
 
 def insert_wants(session: Session, wants: Sequence[Want], *, now: datetime) -> None:
@@ -124,16 +113,6 @@ def delete_wants(session: Session, want_ids: Collection[int], *, user_id: int | 
         statement = statement.where(WantedPaper.user_id == user_id)
     gone = session.execute(statement.returning(WantedPaper.want_id).execution_options(**_NO_SYNC))
     return len(gone.all())
-
-
-def find_arrivals(session: Session, *, limit: int) -> list[Arrival]:
-    """Return wants whose paper is here by now: by its id, else its DOI, else a title that one paper alone has."""
-    found: dict[int, Arrival] = {}
-    for query in _matches():
-        rows = session.execute(query.order_by(WantedPaper.want_id).limit(limit))
-        for row in rows:
-            found.setdefault(row[0], Arrival(*row))
-    return list(found.values())[:limit]
 
 
 def insert_fetches(session: Session, external_ids: Collection[str], *, now: datetime, asked_before: datetime) -> None:
@@ -207,23 +186,3 @@ _FETCH: Final = (
     PaperFetch.asked_at,
     PaperFetch.problem,
 )
-
-
-def _matches() -> list["sa.Select[*tuple[Any, ...]]"]:
-    by_id = Paper.external_id == WantedPaper.external_id
-    by_doi = Paper.doi == WantedPaper.doi
-    by_title = Paper.title_key == WantedPaper.title_key
-    other = aliased(Paper)
-    is_alone = ~sa.exists().where(
-        other.title_key == WantedPaper.title_key, other.paper_id != Paper.paper_id, other.deleted_at.is_(None)
-    )
-    agrees = sa.or_(WantedPaper.doi.is_(None), Paper.doi.is_(None)) & sa.or_(
-        WantedPaper.external_id.is_(None), Paper.id_from_title
-    )
-    columns = (WantedPaper.want_id, WantedPaper.user_id, Paper.paper_id, Paper.external_id, WantedPaper.reference)
-    here = Paper.deleted_at.is_(None)
-    return [
-        sa.select(*columns).join(Paper, by_id & here),
-        sa.select(*columns).join(Paper, by_doi & here),
-        sa.select(*columns).join(Paper, by_title & here & agrees).where(is_alone),
-    ]

@@ -149,14 +149,17 @@ def test_a_failure_puts_off_twice_as_long_each_time_and_is_told(database: Databa
     waits = []
     for _ in range(3):
         with database.write() as session:
-            pending_papers.note_failure(session, [ID], "no route\nto host", retry_after_seconds=None, now=NOW)
+            problem = "export.arxiv.org cannot be read: ConnectError: no route\nto host"
+            pending_papers.note_failure(session, [ID], problem, retry_after_seconds=None, now=NOW)
         due = NOW
         with database.read() as session:
             while not pending_papers.look(session, now=due)[1]:
                 due += FIRST_WAIT
         waits.append((due - NOW) // FIRST_WAIT)
     assert waits == [1, 2, 4]
-    assert waiting(database, user_id)[0].words == "asked for again later: no route to host"
+    assert waiting(database, user_id)[0].words == (
+        "arXiv could not be reached, or its answer could not be read: it will be asked again"
+    )
 
 
 def test_a_host_that_asks_for_more_time_gets_it(database: Database) -> None:
