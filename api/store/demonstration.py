@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from api.store.every_table import every_table, paper_columns
 from api.store.tables import Event, LibraryItem, Paper, User
 
 _DEMO_PAPERS = sa.select(Paper.paper_id).where(Paper.is_demo.is_(True))
@@ -64,15 +65,15 @@ def delete_demo_library(session: Session, *, first_user_id: int, last_user_id: i
 
 
 def delete_demo_papers(session: Session, paper_ids: Collection[int]) -> tuple[int, int, list[int]]:
-    """Delete those of these papers that are made up, with what came in about them meanwhile.
+    """Delete those of these papers that are made up, with whatever any table says of them.
 
     Returns how many papers, how many late events, and the real readers of those events, one entry each.
     """
     still_demo = list(session.scalars(_DEMO_PAPERS.where(Paper.paper_id.in_(paper_ids))))
     events, others = _delete_events(session, Event.paper_id.in_(still_demo))
-    session.execute(
-        sa.delete(LibraryItem).where(LibraryItem.paper_id.in_(still_demo)).execution_options(synchronize_session=False)
-    )
+    for table in reversed(every_table()):
+        for column in paper_columns(table):
+            session.execute(sa.delete(table).where(column.in_(still_demo)))
     session.execute(sa.delete(Paper).where(Paper.paper_id.in_(still_demo)).execution_options(synchronize_session=False))
     return len(still_demo), events, others
 

@@ -1,4 +1,4 @@
-"""All tables at once, for what must not overlook one: whose rows refer to a reader, and by which column."""
+"""All tables at once, for what must not overlook one: whose rows refer to a reader or a paper, by which column."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from api.store import (
     tables_sources,  # noqa: F401
     tables_tastes,  # noqa: F401
 )
-from api.store.tables import Base, User
+from api.store.tables import Base, Paper, User
 
 
 def every_table() -> list[sa.Table]:
@@ -27,4 +27,11 @@ def reader_columns(table: sa.Table) -> Iterator[sa.Column[int]]:
     """Yield the columns of a table that refer to a reader's row."""
     for column in table.columns:
         if any(key.column is User.__table__.c.user_id for key in column.foreign_keys):
+            yield column
+
+
+def paper_columns(table: sa.Table) -> Iterator[sa.Column[int]]:
+    """Yield the columns of a table that refer to a paper's row."""
+    for column in table.columns:
+        if any(key.column is Paper.__table__.c.paper_id for key in column.foreign_keys):
             yield column

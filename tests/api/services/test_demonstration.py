@@ -1,10 +1,13 @@
 """The demonstration comes whole, once, and goes without a trace."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from api.services.catalog import record_papers
 from api.services.demonstration import STATE_KEY, Removed, begin_demo, load_steps, remove_steps
@@ -13,14 +16,17 @@ from api.sources.records import PaperRecord
 from api.store.demonstration import load_demo_rows
 from api.store.engine import Database
 from api.store.events import insert_events
+from api.store.every_table import every_table, paper_columns
 from api.store.library import LibraryChange, project_changes
 from api.store.state import read_state
 from api.store.tables import Event, LibraryItem, Paper, PaperCategory, User
+from api.store.tables_base import UtcTime
 from api.store.users import ensure_users
 from recommender.domain import EventKind
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 LATER = NOW + timedelta(days=3)
+EXAMPLES = {int: 1, str: "x", bool: False, dict: {}, bytes: b"", float: 1.0}  # of what a column holds
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +116,46 @@ def test_removal_leaves_real_papers_readers_and_their_events(database: Database,
         assert session.scalars(sa.select(Event.event_id)).all() == ["real-0"]
         assert session.scalars(sa.select(LibraryItem.user_id)).all() == [readers["me"]]
         assert read_state(session, STATE_KEY) is None
+
+
+def test_what_any_table_says_of_papers_goes_with_them_even_if_broken_off(
+    database: Database, demo: Demonstration
+) -> None:
+    load(database, demo)
+    with database.write() as session:
+        readers, _ = ensure_users(session, {"me"}, now=NOW)
+        paper_id = session.scalars(sa.select(Paper.paper_id).order_by(Paper.paper_id)).first()
+        tables = [table for table in every_table() if list(paper_columns(table))]
+        for table in tables:
+            add_row(session, table, {User.__table__.c.user_id: readers["me"], Paper.__table__.c.paper_id: paper_id})
+    assert {"mailed_papers", "events", "comments"} <= {table.name for table in tables}
+    with database.read() as session:
+        steps = list(remove_steps(load_demo_rows(session), now=LATER))
+    for step in steps[: len(steps) // 2]:
+        with database.write() as session:
+            step(session)
+    remove(database)
+    assert remove(database) == Removed()
+    with database.read() as session:
+        left = {table.name: session.scalar(sa.select(sa.func.count()).select_from(table)) for table in tables}
+        assert left == dict.fromkeys(left, 0)
+        assert session.scalars(sa.select(User.external_id)).all() == ["me"]
+    assert count(database, Paper) == 0
+
+
+def add_row(session: Session, table: sa.Table, given: Mapping[Any, Any]) -> Any:
+    """Add a row of any table, and of those that it needs; return its key. `given`: columns of rows that are there."""
+    values: dict[str, Any] = {}
+    for column in table.columns:
+        keys = [key.column for key in column.foreign_keys]
+        if column.nullable or (column is table.autoincrement_column and not keys):
+            continue
+        if keys:
+            values[column.name] = given[keys[0]] if keys[0] in given else add_row(session, keys[0].table, given)
+        else:
+            values[column.name] = NOW if isinstance(column.type, UtcTime) else EXAMPLES[column.type.python_type]
+    done = session.execute(sa.insert(table).values(values))
+    return done.inserted_primary_key[0]  # type: ignore[attr-defined]
 
 
 def test_removing_nothing_is_no_error(database: Database) -> None:
