@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 SmtpSecurity: TypeAlias = Literal["starttls", "tls", "none"]
 
 PORTS: Final[dict[str, int]] = {"starttls": 587, "tls": 465, "none": 25}
+TO_SEND_MAILS: Final = "mails need PAPERFEED_SMTP_HOST, PAPERFEED_MAIL_SENDER and PAPERFEED_PUBLIC_URL"
 THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _SENDER: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII)
 
@@ -91,7 +92,7 @@ class MailSettings(BaseSettings):
     @model_validator(mode="after")
     def _complete_mail_server(self) -> "MailSettings":
         if self.smtp_host and not self.mail_sender:
-            raise ValueError("PAPERFEED_SMTP_HOST needs PAPERFEED_MAIL_SENDER, the address that mails come from")
+            raise ValueError(f"{TO_SEND_MAILS}: PAPERFEED_MAIL_SENDER, the address that mails come from, is missing")
         if self.smtp_user and self.smtp_security == "none" and self.smtp_host not in THIS_MACHINE:
             raise ValueError("a login is not sent unencrypted: set PAPERFEED_SMTP_SECURITY to starttls or tls")
         return self

@@ -83,7 +83,12 @@ def _settings_problem(error: ValueError) -> str | None:
 
     if not isinstance(error, ValidationError) or error.title != "Settings":
         return None
-    return "; ".join(f"PAPERFEED_{detail['loc'][0]}".upper() + f": {detail['msg']}" for detail in error.errors())
+    problems = []
+    for detail in error.errors():
+        words = detail["msg"].removeprefix("Value error, ")  # pydantic's own words before those of a validator of ours
+        is_of_one = bool(detail["loc"])  # else of several together, which the words name
+        problems.append(f"PAPERFEED_{detail['loc'][0]}".upper() + f": {words}" if is_of_one else words)
+    return "; ".join(problems)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -25,6 +25,7 @@ from api.services.feedback import make_recorder
 from api.settings import Settings, read_settings
 
 PAGE: Final = 500
+NOTHING: Final = "there are no rejected events to {}"  # on standard error: standard output is for programs
 
 
 @click.group()
@@ -41,6 +42,7 @@ def list_command(code: str | None, reader: str | None, is_all: bool, limit: int)
     """Print rejected events, newest first, one JSON object a line."""
     with _one_line_problems(), open_database(read_settings()) as database:
         before: int | None = None
+        is_empty = True
         while limit > 0:
             with database.read() as session:
                 page, before = dead_letters.list_letters(
@@ -53,7 +55,10 @@ def list_command(code: str | None, reader: str | None, is_all: bool, limit: int)
                 )
             for letter in page:
                 click.echo(show_letter(letter).model_dump_json())
+            is_empty = is_empty and not page
             limit = 0 if before is None else limit - len(page)
+    if is_empty:
+        click.echo(NOTHING.format("show"), err=True)
 
 
 @command.command()
@@ -67,11 +72,13 @@ def replay(ids: tuple[int, ...], code: str | None, changes: tuple[str, ...]) -> 
     if changes and not ids:
         raise click.UsageError("--set corrects letters that are named by number")
     corrections = dict(map(_read_change, changes))
-    is_whole = True
+    is_whole = is_empty = True
     with _one_line_problems():
         for result in _replay_all(read_settings(), ids, code=code, corrections=corrections):
             click.echo(result.model_dump_json(exclude_none=True))
-            is_whole = is_whole and result.status != "rejected"
+            is_whole, is_empty = is_whole and result.status != "rejected", False
+    if is_empty:
+        click.echo(NOTHING.format("replay"), err=True)
     sys.exit(0 if is_whole else 1)
 
 

@@ -111,3 +111,19 @@ def test_lists_narrow_to_a_code_and_a_reader(own: Database) -> None:
     assert len(lines(run("list", "--limit", "2"))) == 2
     assert lines(run("list", "--code", "conflict")) == []
     assert lines(run("list", "--reader", "bob")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("list",), "there are no rejected events to show\n"),
+        (("replay", "--code", "unknown_paper"), "there are no rejected events to replay\n"),
+    ],
+)
+def test_where_there_is_nothing_it_says_so_beside_the_output_for_programs(
+    own: Database, arguments: tuple[str, ...], words: str
+) -> None:
+    empty = run(*arguments)
+    assert (empty.exit_code, empty.stdout, empty.stderr) == (0, "", words)
+    keep(own)
+    assert run(*arguments).stderr.count("there are no") == 0
