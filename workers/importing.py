@@ -24,6 +24,7 @@ from workers.source_plans import zotero_manners
 log = logging.getLogger(__name__)
 
 IMPORT_SECONDS: Final = 900.0  # for a library of 40,000 items at its pause, four times over
+UNREACHED: Final = "Zotero could not be reached, or its answer could not be read"  # in detail: the log
 SPARE_SECONDS: Final = 120.0  # the saves of 20,000 papers take a good part of a minute
 
 
@@ -89,7 +90,7 @@ def _put_off(held: Runtime, job: Job, error: SourceFailed | OutOfTime) -> None:
     wait = (error.free_at - now).total_seconds() if isinstance(error, OutOfTime) else error.retry_after_seconds
     log.warning("library of Zotero cannot be read", extra={"import_id": job.import_id, "problem": str(error)})
     with held.db.write() as session:
-        import_jobs.put_off_job(session, job, str(error), retry_after_seconds=wait, now=now)
+        import_jobs.put_off_job(session, job, UNREACHED, retry_after_seconds=wait, now=now)
 
 
 def _save(held: Runtime, job: Job, found: ReadReferences) -> None:

@@ -8,10 +8,10 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from api.errors import InvalidRequest, NotAllowed, TooManyRequests
-from api.services.bibliography import read_ids
+from api.services.bibliography import find_ids
 from api.services.catalog import record_papers
 from api.services.comments import Writer
-from api.services.pending_papers import want_papers
+from api.services.pending_papers import UNREACHED, want_papers
 from api.sources.records import PaperRecord
 from api.store import comments, submissions, wants
 from api.store.submissions import Candidate
@@ -47,8 +47,8 @@ class OwnSubmission:
 
 def read_submitted_ids(text: str) -> tuple[str, ...]:
     """Return the arXiv ids that a form names, each once; raises InvalidRequest for one with anything else in it."""
-    found, rejected = read_ids(text)
-    wrong = [one.text for one in rejected] + [one.doi for one in found if one.paper_id is None and one.doi]
+    found, others = find_ids(text)
+    wrong = [*others, *(one.doi for one in found if one.paper_id is None and one.doi)]
     if wrong:
         shown = ", ".join(f"“{word[:LONGEST_SHOWN]}”" for word in wrong[:3])
         raise InvalidRequest(f"this is no arXiv id: {shown}. Nothing was submitted", field="ids")
@@ -140,5 +140,5 @@ def _words(fetch: FetchState | None, *, is_here: bool) -> str:
     if fetch is not None and fetch.state == MISSING:
         return f"not found: {fetch.problem or 'arXiv has no paper of this id'}"
     if fetch is not None and fetch.problem:
-        return f"asked for again in a while: {fetch.problem}"
+        return UNREACHED
     return "to be fetched from arXiv"

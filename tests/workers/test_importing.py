@@ -161,6 +161,8 @@ def test_a_failure_is_tried_again_later_and_not_for_ever(asking: Runtime, arxiv:
         assert import_libraries() == 0
         assert import_libraries() == 0  # not due yet
         assert len(arxiv.seen) == tried
+        words = "Zotero could not be reached, or its answer could not be read"
+        assert (report(asking, user_id, import_id).problem or "").endswith(words)
         make_due(asking)
     assert report(asking, user_id, import_id).state == "failed"
     assert import_libraries() == 0

@@ -1,6 +1,5 @@
 """The first visit: say what you like in one of several ways, or nothing, and the first list is personal."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -8,19 +7,17 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api import queue
 from api.errors import InvalidRequest
 from api.routes.deciding import follow_interests
 from api.routes.deps import RuntimeDep
-from api.routes.events import take_events
 from api.routes.site.forms import Form
+from api.routes.site.importing import import_into_library
 from api.routes.site.interests import read_interests_form
 from api.routes.site.notices import name_notice
 from api.routes.site.subjects import make_subjects
 from api.routes.site.visiting import Visit, VisitDep, read_form, render, see_other
 from api.runtime.state import Runtime
-from api.schemas.events import EventAnswer
-from api.services import accounts, library_import
+from api.services import accounts
 from api.services.accounts import Interests
 from api.services.bibliography import (
     ReadReferences,
@@ -30,8 +27,7 @@ from api.services.bibliography import (
     detect_format,
     read_text,
 )
-from api.services.import_jobs import keep_report
-from api.services.library_import import ImportPlan, Outcome, count_fates
+from api.services.library_import import count_fates
 from api.services.subjects import list_subjects
 from api.store import users
 
@@ -75,10 +71,10 @@ async def post_welcome(request: Request, runtime: RuntimeDep, visit: VisitDep) -
     user_id = await run_in_threadpool(_write_interests, runtime, visit, seeds.interests)
     told = "welcome"
     if seeds.has_papers:
-        outcomes = await _import(runtime, visit, seeds)
-        fates = count_fates(outcomes)
-        waiting = fates["fetching"] + fates["pending"]
-        told = name_notice("welcome-papers", fates["saved"] + fates["there"], waiting, fates["unreadable"])
+        done = await import_into_library(runtime, visit, seeds.read, source=seeds.format)
+        fates = count_fates(done.outcomes)
+        here, waiting = fates["saved"] + fates["there"], fates["fetching"] + fates["pending"]
+        told = name_notice("welcome-papers", here, waiting, fates["unreadable"], done.import_id)
     if user_id is not None or seeds.has_papers:
         await run_in_threadpool(_follow, runtime, visit, user_id)
     elif form.get("next") != "judge":
@@ -135,32 +131,6 @@ def _write_interests(runtime: Runtime, visit: Visit, said: Interests) -> int | N
         if wanted == kept:
             return None
         return accounts.write_interests(session, visit.name, wanted, now=_now())[0]
-
-
-async def _import(runtime: Runtime, visit: Visit, seeds: Seeds) -> Sequence[Outcome]:
-    """Save the papers that are here; the others are waited for."""
-    plan = await run_in_threadpool(_plan, runtime, visit, seeds.read)
-    answers: list[EventAnswer] = []
-    for saves in library_import.saves_of(plan, now=_now()):
-        answers += (await take_events(runtime, saves)).answers
-    return await run_in_threadpool(_finish, runtime, plan, answers, source=seeds.format)
-
-
-def _plan(runtime: Runtime, visit: Visit, read: ReadReferences) -> ImportPlan:
-    references, rejected = read
-    with runtime.db.read() as session:
-        return library_import.plan_import(session, visit.name, visit.user_id, references=references, rejected=rejected)
-
-
-def _finish(runtime: Runtime, plan: ImportPlan, answers: Sequence[EventAnswer], *, source: str) -> list[Outcome]:
-    now = _now()
-    with runtime.db.write() as session:
-        outcomes = library_import.finish_import(session, plan, answers=answers, now=now)
-        reader = library_import.find_reader(session, plan.reader, now=now)
-        keep_report(session, reader, source=source, outcomes=outcomes, now=now)
-    if count_fates(outcomes)["fetching"]:
-        queue.send(queue.FETCH_WANTED)
-    return outcomes
 
 
 def _follow(runtime: Runtime, visit: Visit, user_id: int | None) -> None:

@@ -12,7 +12,7 @@ from api.services.bibliography.csl import (
 )
 from api.services.bibliography.encoding import decode_text
 from api.services.bibliography.formats import FORMATS, Format, detect_format, read_text
-from api.services.bibliography.ids import read_ids
+from api.services.bibliography.ids import find_ids, read_ids
 from api.services.bibliography.reference import (
     BadReference,
     ReadReferences,
@@ -36,6 +36,7 @@ __all__ = [
     "decode_text",
     "detect_format",
     "find_arxiv_id",
+    "find_ids",
     "is_own_json",
     "read_bibtex",
     "read_csl",

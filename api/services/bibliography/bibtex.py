@@ -10,8 +10,9 @@ from typing import Final
 from bibtexparser.entrypoint import parse_string
 from bibtexparser.library import Library
 from bibtexparser.middlewares import RemoveEnclosingMiddleware, ResolveStringReferencesMiddleware
-from bibtexparser.model import Entry, Field, ImplicitComment, ParsingFailedBlock
+from bibtexparser.model import Block, Entry, Field, ImplicitComment, ParsingFailedBlock
 
+from api.services.bibliography.ids import read_id_lines
 from api.services.bibliography.latex import decode, encode, encode_title, split_level
 from api.services.bibliography.reference import (
     MOST_REFERENCES,
@@ -34,9 +35,14 @@ ABSTRACT: Final = "abstract"
 
 _START: Final = re.compile(r"@\w{1,40}\s{0,20}[{(]")
 _PIECE: Final = re.compile(r"""\s*("[^"]*"|\{[^{}]*\}|[^\s"{}#]+)\s*(#|$)""")
+_BRACE: Final = re.compile(r"[{}]")
 _AND: Final = re.compile(r"\s+and\s+", re.IGNORECASE)
 _COMMA: Final = re.compile(r"\s*,\s*")
-_LOOSE_FIELD: Final = re.compile(r"""\w\s*=\s*["{]""")
+_REMARK: Final = re.compile(r"\s*(?:[%#]|@comment\b)", re.IGNORECASE)
+_LETTER: Final = re.compile(r"\w")
+_OUTSIDE: Final = (
+    "this stands outside of all entries, which begin with @, and is no arXiv id, DOI or address of a paper"
+)
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _VENUES: Final = ("journal", "journaltitle", "booktitle", "publisher", "school", "institution")
 _NOTES: Final = ("annote", "annotation")
@@ -48,23 +54,24 @@ logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
 
 
 def read_bibtex(text: str) -> ReadReferences:
-    """Return the entries of a BibTeX file in their order, and those that could not be read."""
+    """Return the entries of a BibTeX file in their order, with ids that stand between them, and what is neither."""
     text, cut = _cut(text)
     library = parse_string(text, parse_stack=[ResolveStringReferencesMiddleware(), RemoveEnclosingMiddleware()])
     found: list[Reference] = []
     rejected: list[RejectedReference] = []
     strings = {name.lower(): string.value for name, string in library.strings_dict.items()}
     for entry, line in _entries(library, rejected):
-        if len(found) >= MOST_REFERENCES:
-            rejected.append(too_many(line))
-            break
         try:
             found.append(_reference(entry, line, strings=strings))
         except BadReference as error:
             rejected.append(reject(line, str(error), entry.raw or entry.key))
+    loose, others = read_id_lines(_loose_lines(library), reason=_OUTSIDE)
+    found, rejected = sorted([*found, *loose], key=_line_of), sorted([*bounded(rejected), *others], key=_line_of)
+    if len(found) > MOST_REFERENCES:
+        cut = [too_many(found[MOST_REFERENCES].line)]
     if not found and not rejected and text.strip():
         rejected.append(reject(1, "there is no BibTeX entry in it, which begins with @", text))
-    return found, [*bounded(sorted(rejected, key=lambda one: one.line)), *cut]
+    return found[:MOST_REFERENCES], [*rejected, *cut]
 
 
 def write_bibtex(references: Iterable[Reference]) -> Iterator[str]:
@@ -101,7 +108,6 @@ def _cut(text: str) -> tuple[str, list[RejectedReference]]:
 
 def _entries(library: Library, rejected: list[RejectedReference]) -> Iterator[tuple[Entry, int]]:
     """Give the entries with their lines; what is none goes to `rejected`."""
-    has_failed = False
     for block in library.blocks:
         line = (block.start_line or 0) + 1
         if isinstance(block, Entry):
@@ -111,11 +117,36 @@ def _entries(library: Library, rejected: list[RejectedReference]) -> Iterator[tu
             if isinstance(entry, Entry):  # such as a second one of the same key, which is not wrong here
                 yield entry, line
             elif entry is None:
-                reason = str(getattr(block.error, "abort_reason", "") or block.error)
+                reason = str(getattr(block.error, "abort_reason", "") or block.error).strip().rstrip(".")
                 rejected.append(reject(line, f"this is no whole entry: {reason}", block.raw or ""))
-        elif isinstance(block, ImplicitComment) and not has_failed and _LOOSE_FIELD.search(block.comment):
-            rejected.append(reject(line, "this stands outside of all entries, which begin with @", block.comment))
-        has_failed = isinstance(block, ParsingFailedBlock)
+
+
+def _loose_lines(library: Library) -> Iterator[tuple[int, str]]:
+    """Give the lines that stand outside of entries, with their numbers; remarks and the rests of broken entries not."""
+    before: Block | None = None
+    for block in library.blocks:
+        if isinstance(block, ImplicitComment):
+            is_rest = isinstance(before, ParsingFailedBlock) and before.ignore_error_block is None
+            first = _end_of_entry(block.comment) if is_rest else 0
+            line = (block.start_line or 0) + 1 + block.comment.count("\n", 0, first)
+            for number, text in enumerate(block.comment[first:].split("\n"), start=line):
+                if _LETTER.search(text) and not _REMARK.match(text):
+                    yield number, text
+        before = block
+
+
+def _end_of_entry(rest: str) -> int:
+    """Return where an entry ends of whose beginning nothing can be made: behind the brace that nothing opens."""
+    depth = 0
+    for found in _BRACE.finditer(rest):
+        depth += 1 if found[0] == "{" else -1
+        if depth < 0:
+            return found.end()
+    return len(rest)
+
+
+def _line_of(one: Reference | RejectedReference) -> int:
+    return one.line
 
 
 def _reference(entry: Entry, line: int, *, strings: Mapping[str, str]) -> Reference:

@@ -59,7 +59,10 @@ class TestWelcome:
         pasted = "arXiv:2401.00000v2 https://arxiv.org/abs/2401.00001, 2401.00002\n2401.00003 2401.09999 nonsense"
         answer = send(local, "/welcome", {"papers": pasted, "next": "list"}, page="/welcome")
         assert answer.headers["location"] == "/for-you"
-        assert told(local, "/for-you") == "In your library: 4. To be fetched or waited for: 1. Not understood: 1."
+        page = local.get("/for-you").text
+        assert "In your library: 4. To be fetched or waited for: 1. Not understood: 1.</p>" in page
+        [report] = re.findall(r'href="(/library/imports/\d+)">What became of each entry</a>', page)
+        assert "nonsense" in local.get(report).text
         assert share_of(listed(local), 1) > 0.5
         with runtime_of_local.db.read() as session:
             assert session.scalar(sa.select(sa.func.count()).select_from(LibraryImport)) == 1  # the report stays
@@ -73,6 +76,13 @@ class TestWelcome:
         answer = send(local, "/welcome", {"next": "judge"}, page="/welcome", files={"file": file})
         assert answer.headers["location"] == "/welcome/judge"
         assert share_of(listed(local), 1) > 0.5
+
+    def test_ids_beside_an_entry_and_prose_are_not_dropped(self, local: TestClient, runtime_of_local: Runtime) -> None:
+        _rename(runtime_of_local, of_topic(1)[:2])
+        pasted = "2401.00001\n2999.12345 ...\nplease\n@article{a, title={Any}, eprint={2401.00000}}"
+        send(local, "/welcome", {"papers": pasted}, page="/welcome")
+        said = "In your library: 2. To be fetched or waited for: 1. Not understood: 1."
+        assert told(local, "/for-you") == said
 
     def test_saying_nothing_leads_to_what_everybody_gets_and_keeps_nothing(
         self, local: TestClient, runtime_of_local: Runtime
