@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ class Saboteur:
     pid_file: Path
     kills: Counter[str] = field(default_factory=Counter)
     met: set[str] = field(default_factory=set)
+    killing: threading.Lock = field(default_factory=threading.Lock)
 
     def kill_at(self, step: str, recipient: str) -> bool:
         """Kill the worker if this step is this reader's; True when it was."""
@@ -44,9 +46,10 @@ class Saboteur:
             return False
         self.met.add(recipient)
         self.kills[step] += 1
-        pid = int(self.pid_file.read_text())
-        os.kill(pid, signal.SIGKILL)
-        until(lambda: self.pid_file.read_text() != str(pid), seconds=30, what="the end of the worker")
+        with self.killing:  # the mail server and the test may want it at once: each kills a living one
+            pid = int(self.pid_file.read_text())
+            os.kill(pid, signal.SIGKILL)
+            until(lambda: self.pid_file.read_text() != str(pid), seconds=30, what="the end of the worker")
         return True
 
 
