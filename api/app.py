@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
@@ -41,6 +41,7 @@ from api.routes.limiting import CORS, RateLimits
 from api.routes.middleware import BodyLimit, RequestContext
 from api.routes.problems import install_problem_handlers, tidy_openapi
 from api.routes.site import ROUTERS, library_imports
+from api.routes.site.banners import know_conditions
 from api.routes.site.page_door import PageDoor
 from api.runtime.logs import configure_logging
 from api.runtime.processes import die_with_parent
@@ -107,8 +108,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if chosen.cors_origins:
         app.add_middleware(CORSMiddleware, **CORS, allow_origins=chosen.cors_origins.split())  # last: the outermost
     app.add_middleware(HotEvents)  # as `HotFeed` ahead of all that it has no need of
-    for router in (*ROUTERS, *(module.router for module in MODULES)):
-        app.include_router(router)
+    for router in ROUTERS:
+        app.include_router(router, dependencies=[Depends(know_conditions)])
+    for module in MODULES:
+        app.include_router(module.router)
     _document(app)
     return app
 

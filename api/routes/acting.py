@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 from fastapi import Request
 
 from api.errors import InvalidRequest
-from api.routes.deps import is_external_user
 from api.settings import LOOPBACK_HOSTS, Settings
+from api.store.tables import LONGEST_EXTERNAL_ID
+from api.store.tables_letters import ANONYMOUS_PREFIX
 
 FORWARDING_HEADERS: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 
@@ -27,6 +28,12 @@ def is_trusted(request: Request, settings: Settings, *, is_writing: bool = False
     if _host_name(f"//{host}") not in LOOPBACK_HOSTS:
         return False
     return not is_writing or _is_own_page(request, host)
+
+
+def is_external_user(text: str) -> bool:
+    """True for a text that may name a reader; anonymous ones are known by their cookie alone."""
+    is_text = 1 <= len(text) <= LONGEST_EXTERNAL_ID and text.isprintable() and text == text.strip()
+    return is_text and not text.startswith(ANONYMOUS_PREFIX)
 
 
 def read_reader_name(text: str) -> str:

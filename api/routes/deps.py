@@ -9,6 +9,7 @@ from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from api.errors import InvalidRequest, MissingReader, NotAllowed, NotAuthenticated
+from api.routes.acting import is_external_user
 from api.routes.limiting import find_identity
 from api.runtime.access import Identity
 from api.runtime.state import Runtime
@@ -102,12 +103,6 @@ def read_user_header(request: Request) -> str | None:
         limits = f"1 to {LONGEST_EXTERNAL_ID} printable characters that do not begin with {ANONYMOUS_PREFIX!r}"
         raise InvalidRequest(f"{USER_HEADER} takes {limits}", header=USER_HEADER)
     return text
-
-
-def is_external_user(text: str) -> bool:
-    """True for a text that may name a reader; anonymous ones are known by their cookie alone."""
-    is_text = 1 <= len(text) <= LONGEST_EXTERNAL_ID and text.isprintable() and text == text.strip()
-    return is_text and not text.startswith(ANONYMOUS_PREFIX)
 
 
 async def _act(runtime: Runtime, identity: Identity, named: str | None) -> Actor:

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Scope, Send
 
-from api.routes.deps import is_external_user
+from api.routes.acting import is_external_user
 from api.routes.limiting import COUNTED, find_identity, limit_fields
 from api.routes.middleware import (
     HOT_ROUTE,

@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from api.errors import NotFound
 from api.routes.reference import describe
 from api.routes.rendering import fingerprint, static_file
+from api.routes.site.banners import know_conditions
 from api.routes.site.visiting import VisitDep, render
 
 router = APIRouter(include_in_schema=False)
@@ -29,7 +30,7 @@ BEACON_HEADERS: Final = {
 }
 
 
-@router.get("/docs")
+@router.get("/docs", dependencies=[Depends(know_conditions)])
 def read_docs(request: Request, visit: VisitDep) -> Response:
     """The API, told from its OpenAPI document: nothing is loaded from elsewhere."""
     document = request.app.openapi()

@@ -43,6 +43,13 @@ _ROUTER_SAYS: Final = {
     404: "there is nothing at this path: `/docs` names those that exist",
     405: "this path does not take this method: the `Allow` header names those it does",
 }
+OUTAGES: Final = (
+    sa.exc.OperationalError,
+    sa.exc.InterfaceError,
+    sa.exc.InternalError,  # PostgreSQL's word for a write where only reading is allowed: a replica
+    sa.exc.TimeoutError,
+    OSError,
+)
 _OF_ONE_READER: Final = frozenset({"reader", "feedback", "feed"})  # tags
 _USER_HEADER: Final[dict[str, Any]] = {
     "name": "X-User",
@@ -59,7 +66,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(errors.ServiceError, _on_service_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
-    for outage in (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, OSError):
+    for outage in OUTAGES:
         app.add_exception_handler(outage, _on_outage)
     app.add_exception_handler(sa.exc.ProgrammingError, _on_missing_table)
     app.add_exception_handler(sa.exc.DataError, _on_data_error)
@@ -92,7 +99,7 @@ def problem_response(
 def error_response(error: errors.ServiceError, *, scope: Scope) -> Response:
     """Return one of our own errors as an answer to a request: a page for a browser, a problem for a program."""
     if wants_page(scope):
-        return error_page(error.status, error.detail, headers=error.headers)
+        return error_page(error.status, error.detail, scope=scope, headers=error.headers)
     return problem_response(
         error.status,
         error.title,
@@ -215,7 +222,7 @@ def _on_http_error(request: Request, error: Exception) -> Response:
     if detail == title:  # the router's own words say nothing
         detail = _ROUTER_SAYS.get(error.status_code, detail)
     if wants_page(request.scope):
-        return error_page(error.status_code, detail, headers=error.headers)
+        return error_page(error.status_code, detail, scope=request.scope, headers=error.headers)
     return problem_response(
         error.status_code,
         title,
@@ -240,6 +247,8 @@ def _on_outage(request: Request, error: Exception) -> Response:
     detail = "the database cannot be reached or written just now: send the same request again"
     if "full" in cause or "no space" in cause:
         detail = "the disk is full: free some space (`paperfeed doctor` says where), then send the same request again"
+    elif "read-only" in cause or "readonly" in cause:
+        detail = "the database takes no writes just now: what is there can be read, send the same request again later"
     return error_response(errors.Unavailable(detail), scope=request.scope)
 
 

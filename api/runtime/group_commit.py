@@ -24,6 +24,8 @@ MOST_WAITING: Final = 2000  # requests; more than that is refused rather than an
 # PostgreSQL's codes for "another writer was faster", where trying again is right: a deadlock, and a row that was looked
 # up and then removed. SQLite, with one writer at a time, knows the second alone: from what a process remembers.
 OVERTAKEN: Final = frozenset({"40P01", "23503"})
+# The last is how PostgreSQL answers a write while it is for reading only.
+OUTAGES: Final = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, sa.exc.InternalError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,4 +170,4 @@ def _is_overtaken(error: sa.exc.DBAPIError) -> bool:
 
 
 def _is_outage(error: Exception) -> bool:
-    return isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError)
+    return isinstance(error, OUTAGES)

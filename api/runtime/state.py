@@ -29,6 +29,7 @@ from api.schemas.events import BatchOutcome, EventBatch
 from api.settings import Settings
 from api.store.engine import Database
 from api.store.feeds import AsyncFeedStore, FeedStore
+from api.store.glance import Glance
 from api.store.pending import PendingReaders
 from api.store.rates import RateStore
 
@@ -43,6 +44,7 @@ class Runtime:
 
     settings: Settings
     db: Database
+    glance: Glance
     feeds: FeedStore
     async_feeds: AsyncFeedStore
     serving: ServingModel
@@ -74,7 +76,8 @@ class Runtime:
         self.search.stop()
         self.aside.shutdown(wait=False, cancel_futures=True)
         self.feeds.close()
-        self.db.engine.dispose()
+        self.glance.close()
+        self.db.close()
 
 
 def build_runtime(settings: Settings, *, record: RecordEvents | None = None) -> Runtime:
@@ -86,6 +89,7 @@ def build_runtime(settings: Settings, *, record: RecordEvents | None = None) -> 
     return Runtime(
         settings=settings,
         db=database,
+        glance=Glance(database),
         feeds=feeds,
         async_feeds=AsyncFeedStore(settings.resolved_cache_url, ttl_days=settings.list_ttl_days),
         serving=serving,

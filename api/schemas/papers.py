@@ -65,7 +65,9 @@ class PaperOut(BaseModel):
     published_at: datetime | None
     daily_at: datetime | None = Field(description="When it entered a daily list.")
     submitted_by: str | None
-    upvotes: int = Field(description="Votes at its source.")
+    upvotes: int = Field(
+        description="Votes at its source alone; the site and `/api/papers` add those of this service's readers."
+    )
     num_comments: int = Field(description="At its source and here.")
     project_page: str | None
     github_repo: str | None

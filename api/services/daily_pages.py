@@ -14,7 +14,7 @@ from api.services.spans import Span, span_of
 from api.store.daily import Wanted, newest_daily_at, oldest_daily_at
 from api.store.feeds import FeedStore
 from api.store.papers import latest_paper_ids
-from api.store.votes import count_upvotes
+from api.store.votes import Votes, count_votes
 
 Sort: TypeAlias = Literal["votes", "trending", "newest"]
 SORTS: Final[tuple[Sort, ...]] = ("votes", "trending", "newest")
@@ -25,7 +25,7 @@ class ListedPapers:
     """A page of papers."""
 
     paper_ids: Sequence[int]
-    votes: dict[int, int]  # of this service's readers; papers without any are left out
+    votes: Votes  # of this service's readers
     has_more: bool
 
 
@@ -59,14 +59,14 @@ def list_span(
         limit=limit,
     )
     paper_ids, has_more = list_daily(session, feeds, ask, now=now, orders=orders)
-    return ListedPapers(paper_ids, count_upvotes(session, paper_ids), has_more)
+    return ListedPapers(paper_ids, count_votes(session, paper_ids), has_more)
 
 
 def list_newest(session: Session, *, limit: int) -> ListedPapers:
     """Return the newest papers of all, for an installation without daily lists."""
     places = latest_paper_ids(session, limit=limit + 1)
     paper_ids = [paper_id for paper_id, _ in places[:limit]]
-    return ListedPapers(paper_ids, count_upvotes(session, paper_ids), len(places) > limit)
+    return ListedPapers(paper_ids, count_votes(session, paper_ids), len(places) > limit)
 
 
 def find_neighbours(session: Session, span: Span) -> Neighbours:

@@ -15,6 +15,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 SQLITE_BUSY_MS: Final = 10_000  # writers of other processes hold the lock for under 200 ms each
 WAL_LOOK_SECONDS: Final = 0.01
+LAST_WAIT_SECONDS: Final = 1.0  # looks at what has changed take milliseconds
+LAST_LOOK_SECONDS: Final = 0.005
 _WRITES = "paperfeed_writes"
 # FULL syncs the log at every commit: what was acknowledged survives the loss of the machine.
 _SQLITE_PRAGMAS: Final[tuple[str, ...]] = (
@@ -58,6 +60,13 @@ class Database:
     def dispose(self) -> None:
         """Close all pooled connections, as a forked child must before its first query."""
         self.engine.dispose(close=False)
+
+    def close(self) -> None:
+        """Close all connections at the end; those that other threads still use get a moment to come back."""
+        pool, until = self.engine.pool, time.monotonic() + LAST_WAIT_SECONDS
+        while isinstance(pool, sa.QueuePool) and pool.checkedout() and time.monotonic() < until:
+            time.sleep(LAST_LOOK_SECONDS)
+        self.engine.dispose()
 
     def set_pragmas(self, *pragmas: str) -> None:
         """Run these SQLite pragmas, too, on every connection from now on; safe while other threads connect."""

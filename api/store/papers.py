@@ -108,6 +108,12 @@ def load_texts(session: Session, *, after_paper_id: int = 0, most: int | None = 
     return PaperTexts(ids, titles, summaries, keywords, np.array(published, dtype=np.float64))
 
 
+def count_in_category(session: Session, category: str, *, most: int) -> int:
+    """Return how many papers have a category, counted up to `most`: a walk along its index."""
+    some = sa.select(PaperCategory.paper_id).where(PaperCategory.category == category).limit(most).subquery()
+    return session.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+
+
 def categories_of(session: Session, paper_ids: Collection[int]) -> dict[int, list[str]]:
     """Return the categories of each paper that exists, primary first."""
     found: dict[int, list[str]] = {}

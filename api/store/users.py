@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.errors import Gone
 from api.store.erasing import erased_among
+from api.store.glance import Glance
 from api.store.tables import EPOCH, ONE_MICROSECOND, User
 from api.store.upsert import insert_into
 
@@ -19,6 +20,12 @@ IDS_PER_STATEMENT: Final = 1000
 def find_user_id(session: Session, external_user: str) -> int | None:
     """Return the reader known under this id, None when there is none."""
     return session.execute(sa.select(User.user_id).where(User.external_id == external_user)).scalar_one_or_none()
+
+
+def glance_user_id(glance: Glance, external_user: str) -> int | None:
+    """Return the same as `find_user_id` at once; raises NoGlanceError."""
+    rows = glance.rows("SELECT user_id FROM users WHERE external_id = :name", {"name": external_user})
+    return rows[0][0] if rows else None
 
 
 def find_user_ids(session: Session, external_users: Collection[str]) -> dict[str, int]:

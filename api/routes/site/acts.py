@@ -9,6 +9,7 @@ from typing import Final
 import orjson
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
 
 from api.errors import InvalidRequest, Unavailable
 from api.routes.deps import RuntimeDep
@@ -58,6 +59,8 @@ async def post_act(request: Request, runtime: RuntimeDep, visit: VisitDep) -> Re
     except (InvalidRequest, Unavailable, SQLAlchemyError) as error:
         if wants_json:
             raise
+        if isinstance(error, SQLAlchemyError):
+            await run_in_threadpool(runtime.conditions.distrust)  # the page that follows says what is wrong
         return see_other(form.get("back"), told=_name_failure(error))
     if wants_json:
         answer = _answer(press)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from api.routes.deps import RuntimeDep
 from api.routes.site.words import age
 from api.runtime.state import Runtime
 
@@ -13,6 +14,11 @@ class Banner:
 
     text: str
     title: str = ""
+
+
+async def know_conditions(runtime: RuntimeDep) -> None:
+    """Have the state of the service looked up before a page tells it, where that was long ago: a dependency."""
+    await runtime.conditions.ready()
 
 
 def find_banners(runtime: Runtime) -> list[Banner]:

@@ -1,12 +1,13 @@
 """Papers as cards: what every list of the site shows of one, and what the visitor has said about it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
 import orjson
+from sqlalchemy.orm import Session
 
 from api.routes.site.last_visit import Moment
 from api.routes.site.visiting import Visit
@@ -14,8 +15,10 @@ from api.routes.site.words import clip
 from api.runtime.state import Runtime
 from api.services.mathematics import with_math
 from api.store.paper_marks import Marks, load_marks
+from api.store.votes import count_upvotes
 
 MOST_NAMES: Final = 3  # authors named on a card
+CARD_TEMPLATE: Final = "site/_card_body.html"  # as `_card.html` writes one
 LONGEST_SUMMARY: Final = 280  # characters: twenty cards stay a small page, the paper's own page has it all
 
 
@@ -28,6 +31,7 @@ class Shown:
     source: str | None = None
     reason: str | None = None
     highlights: tuple[str, ...] = ()  # passages that match a search, as HTML
+    votes: int = 0  # of this service's readers, beside the ones at the source
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,16 @@ class CardView:
 def card_views(runtime: Runtime, shown: Sequence[Shown | int], visit: Visit) -> list[CardView]:
     """Return cards of papers, or of internal ids, in this order; papers that are gone are left out.
 
-    One SQL statement for what the visitor has said, none for one who has done nothing; papers come from the memo.
+    One SQL statement for their votes, one for what the visitor has said if they have done anything; papers come from
+    the memo.
     """
     items = _with_papers(runtime, shown)
-    marks = read_marks(runtime, [item.paper["id"] for item in items], visit)
+    if not items:
+        return []
+    with runtime.db.read() as session:
+        votes = count_upvotes(session, [item.paper_id for item in items if item.paper_id is not None])
+        marks = _load_marks(session, [item.paper["id"] for item in items], visit)
+    items = [replace(item, votes=votes.get(item.paper_id or 0, 0)) for item in items]
     return [make_card(item, marks, visit) for item in items]
 
 
@@ -68,7 +78,7 @@ def read_marks(runtime: Runtime, external_ids: Sequence[str], visit: Visit) -> M
     if visit.user_id is None:
         return Marks()
     with runtime.db.read() as session:
-        return load_marks(session, visit.user_id, external_ids)
+        return _load_marks(session, external_ids, visit)
 
 
 def make_card(item: Shown, marks: Marks, visit: Visit | None = None) -> CardView:
@@ -76,13 +86,12 @@ def make_card(item: Shown, marks: Marks, visit: Visit | None = None) -> CardView
     paper = item.paper
     name = paper["id"]
     at = paper["daily_at"] or paper["published_at"]
-    is_upvoted = name in marks.upvoted
     return CardView(
         paper_id=name,
         title_html=with_math(paper["title"]),
         byline=byline(paper),
         day=at[:10] if at else None,
-        votes=paper["upvotes"] + is_upvoted,
+        votes=paper["upvotes"] + item.votes,
         comments=paper["num_comments"],
         has_code=bool(paper["github_repo"]),
         source=item.source,
@@ -90,7 +99,7 @@ def make_card(item: Shown, marks: Marks, visit: Visit | None = None) -> CardView
         summary=with_math(clip(paper["ai_summary"] or paper["summary"] or "", length=LONGEST_SUMMARY)),
         is_demonstration=paper["demonstration"],
         is_saved=name in marks.saved,
-        is_upvoted=is_upvoted,
+        is_upvoted=name in marks.upvoted,
         is_dismissed=name in marks.dismissed,
         is_new=visit is not None and is_new(item, visit.since),
         highlights=item.highlights,
@@ -126,6 +135,10 @@ def byline(paper: Mapping[str, Any]) -> tuple[tuple[str, str | None], ...]:
 def paper_path(external_id: str) -> str:
     """Return the address of a paper's page."""
     return f"/papers/{quote(external_id, safe='/')}"
+
+
+def _load_marks(session: Session, external_ids: Sequence[str], visit: Visit) -> Marks:
+    return Marks() if visit.user_id is None else load_marks(session, visit.user_id, external_ids)
 
 
 def _with_papers(runtime: Runtime, shown: Sequence[Shown | int]) -> list[Shown]:

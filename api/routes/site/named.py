@@ -12,19 +12,21 @@ from api.routes.deps import RuntimeDep
 from api.routes.narrowing import LONGEST_CATEGORY
 from api.routes.site.asking import key_of, page_links, read_page_number
 from api.routes.site.shared_lists import LISTED, SharedList, answer_shared, make_shared
+from api.routes.site.subjects import NAMES
 from api.routes.site.visiting import VisitDep
 from api.runtime.state import Runtime
 from api.services.cursors import decode_cursor, encode_cursor
 from api.services.named_lists import NEWEST_READ, NamedList, list_by_author, list_by_organization
 from api.store.feed_codec import Source
-from api.store.papers import Place, latest_paper_ids
+from api.store.papers import Place, count_in_category, latest_paper_ids
 from api.store.tables import EPOCH, ONE_MICROSECOND
-from api.store.votes import count_upvotes
+from api.store.votes import count_votes
 
 router = APIRouter(include_in_schema=False)
 
 TEMPLATE: Final = "site/list.html"
 LONGEST_NAME: Final = 200  # characters
+MOST_COUNTED: Final = 10_000  # papers of a category: more take longer than the page
 
 
 @router.get("/authors/{name:path}")
@@ -67,7 +69,7 @@ def _make_named(runtime: Runtime, found: NamedList, *, path: str, page: int, fee
     first = (page - 1) * LISTED
     paper_ids = found.paper_ids[first : first + LISTED]
     with runtime.db.read() as session:
-        votes = count_upvotes(session, paper_ids)
+        votes = count_votes(session, paper_ids)
     has_more = len(found.paper_ids) > first + LISTED
     values = {
         "title": f"Papers of {found.name}",
@@ -104,7 +106,8 @@ def _make_category(runtime: Runtime, name: str, before: Place | None, *, shown: 
     with runtime.db.read() as session:
         places = latest_paper_ids(session, categories=(name,), before=before, limit=LISTED + 1)
         paper_ids = [paper_id for paper_id, _ in places[:LISTED]]
-        votes = count_upvotes(session, paper_ids)
+        votes = count_votes(session, paper_ids)
+        count = count_in_category(session, name, most=MOST_COUNTED + 1)
     following = None
     if len(places) > LISTED:
         paper_id, listed_at = places[LISTED - 1]
@@ -112,9 +115,9 @@ def _make_category(runtime: Runtime, name: str, before: Place | None, *, shown: 
         following = encode_cursor(runtime.keys, _scope(name), [shown + LISTED, paper_id, at])
     path = f"/categories/{quote(name, safe='')}"
     values = {
-        "title": f"Papers in {name}",
-        "heading": name,
-        "notes": ["The newest first."] if paper_ids else ["There is no paper in this category."],
+        "title": f"Papers in {_named(name)}",
+        "heading": _named(name),
+        "notes": [_tell_count(count)] if paper_ids else ["There is no paper in this category."],
         "groups": (),
         "steps": (None, None),
         "pages": (path if shown else None, None if following is None else f"{path}?cursor={following}"),
@@ -131,6 +134,17 @@ def _make_category(runtime: Runtime, name: str, before: Place | None, *, shown: 
         votes=votes,
         status=200 if paper_ids else 404,
     )
+
+
+def _named(category: str) -> str:
+    """Return a category in words with its code, the code alone where arXiv's name is not known here."""
+    return f"{NAMES[category]} ({category})" if category in NAMES else category
+
+
+def _tell_count(count: int) -> str:
+    if count > MOST_COUNTED:
+        return f"More than {MOST_COUNTED:,} papers, the newest first."
+    return f"{count:,} paper{'s' if count != 1 else ''}, the newest first."
 
 
 def _read_name(text: str, *, longest: int) -> str:

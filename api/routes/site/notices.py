@@ -11,7 +11,7 @@ COOKIE: Final = "paperfeed_told"
 LASTS_SECONDS: Final = 60  # until the next page: a browser that never asks for it forgets
 LONGEST_PAPER: Final = 2_400  # characters of an id as a cookie has it: 200 of any script
 _SHAPE: Final = re.compile(
-    rf"([a-z][a-z-]{{0,39}})((?:\.\d{{1,7}}){{0,4}})(?:/([A-Za-z0-9_.~%-]{{1,{LONGEST_PAPER}}}))?"
+    rf"([a-z][a-z-]{{0,39}})((?:\.\d{{1,18}}){{0,4}})(?:/([A-Za-z0-9_.~%-]{{1,{LONGEST_PAPER}}}))?"
 )
 
 # Every part of the site adds its own words here; `{}` takes the numbers that follow the name, as in `imported.12.3`.
@@ -22,7 +22,8 @@ NOTICES: Final[dict[str, str]] = {
     "comment-reported": "A moderator will look at this comment.",
     "comment-hidden": "The comment is hidden.",
     "comment-shown": "Everybody sees the comment.",
-    "submitted": "Put into today's list: {}. To be fetched from arXiv: {}. Nothing to do for: {}.",
+    "submitted": "Put into today's list: {}. To be fetched from arXiv: {}.",
+    "submitted-before": "Put into today's list: {}. To be fetched from arXiv: {}. Nothing to do for: {}.",
     "save": "Saved.",
     "unsave": "No longer saved.",
     "upvote": "Voted.",
@@ -50,6 +51,8 @@ NOTICES: Final[dict[str, str]] = {
     "erased": "Everything is deleted.",
 }
 FAILURES: Final = frozenset({"gone", "away", "refused"})
+# Where a notice leads to: its last number names the page and is not in its words.
+LINKS: Final = {"welcome-papers": ("/library/imports/{}", "What became of each entry")}
 UNDO: Final = {"save": "unsave", "dismiss": "undismiss", "upvote": "unvote", "unsave": "save", "unvote": "upvote"}
 
 
@@ -62,6 +65,8 @@ class Notice:
     is_failure: bool = False
     undo: str | None = None  # a kind for `POST /act`
     paper: str | None = None  # external id
+    link: str = ""  # a path
+    link_text: str = ""
 
 
 def name_notice(name: str, *numbers: int) -> str:
@@ -80,10 +85,11 @@ def parse_notice(told: str) -> Notice | None:
     if found is None or found[1] not in NOTICES:
         return None
     name, numbers = found[1], [int(number) for number in found[2].split(".")[1:]]
-    words = NOTICES[name]
-    if words.count("{}") != len(numbers):
+    words, (path, link_text) = NOTICES[name], LINKS.get(name, ("", ""))
+    if words.count("{}") + path.count("{}") != len(numbers):
         return None
-    return Notice(name, words.format(*numbers), name in FAILURES, *_undo_of(name, found[3]))
+    link = path.format(numbers[-1]) if path else ""
+    return Notice(name, words.format(*numbers), name in FAILURES, *_undo_of(name, found[3]), link, link_text)
 
 
 def tell(response: Response, told: str) -> None:

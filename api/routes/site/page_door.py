@@ -1,4 +1,4 @@
-"""Finished pages ahead of the router: for visitors of whom nothing is known, who are most where many come at once."""
+"""Finished pages ahead of the router, for all visitors who are not signed in and are to be told nothing."""
 
 import time
 from typing import Final
@@ -15,8 +15,8 @@ from api.routes.middleware import (
     choose_request_id,
     note_request,
 )
-from api.routes.site.shared_lists import SharedList, find_finished
-from api.routes.site.visiting import find_guest, finish
+from api.routes.site.shared_lists import SharedList, complete, find_finished, find_marks
+from api.routes.site.visiting import find_plain, finish
 from api.runtime.logs import request_id
 from api.runtime.shared_pages import Key
 from api.runtime.state import Runtime
@@ -47,12 +47,12 @@ def _key_of(scope: Scope) -> Key:
 
 
 async def _answer_from_memory(scope: Scope, receive: Receive, send: Send, shared: SharedList) -> bool:
-    """Send a page that needs nothing but its bytes; False where it takes more."""
+    """Send a page that is finished but for what is the visitor's own; False where it takes more."""
     started = time.perf_counter()
     runtime: Runtime = scope["app"].state.runtime
     request = Request(scope)
     try:
-        visit = await find_guest(request, runtime)
+        visit = await find_plain(request, runtime)
     except (SQLAlchemyError, OSError):  # the long way meets the same, and says so in words
         return False
     finished = None if visit is None else find_finished(runtime, visit, shared)
@@ -62,7 +62,11 @@ async def _answer_from_memory(scope: Scope, receive: Receive, send: Send, shared
     scope[COUNTED] = allowance
     if allowance is not None and not allowance.is_allowed:
         return False
-    response = finished.answer(visit)
+    try:
+        marks = await find_marks(runtime, shared, visit)
+    except (SQLAlchemyError, OSError):
+        return False
+    response = complete(runtime, visit, shared, finished, marks=marks)
     finish(request, visit, response)
     current = choose_request_id(request.headers.get("x-request-id", ""))
     request_id.set(current)

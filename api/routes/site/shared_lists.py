@@ -1,10 +1,9 @@
-"""Pages of lists that are the same for everybody: found once, written once for all of whom nothing is known.
+"""Pages of lists that are the same for everybody: found once, written once, and for each visitor put together.
 
-Such a page is kept as finished bytes with a gap for the token of its forms. Everybody else gets it written around
-cards that are kept, too, with what they said about these papers.
+Such a page is kept as finished bytes with gaps for what is a visitor's own. Who is signed in, acts for somebody or is
+to be told something gets it written around cards that are kept, too.
 """
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,10 +14,11 @@ from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.routes.deps import read_runtime
-from api.routes.rendering import PAGE_HEADERS, page
+from api.routes.rendering import page
 from api.routes.site import notices
-from api.routes.site.banners import Banner, find_banners
+from api.routes.site.banners import Banner, find_banners, find_own_banners
 from api.routes.site.cards import CardView, Shown, is_new, make_card, read_marks
+from api.routes.site.finished import CSRF_GAP, SLATE_GAP, Finished, cut_page
 from api.routes.site.last_visit import Moment
 from api.routes.site.visiting import Visit, base_values, finish, render
 from api.runtime.shared_pages import Key
@@ -27,34 +27,20 @@ from api.services.feed_places import Page
 from api.services.shared_slates import arrange_shared
 from api.services.slates import write_slate
 from api.store.feed_codec import Source
-from api.store.paper_marks import Marks
+from api.store.glance import NoGlanceError
+from api.store.paper_marks import Marks, glance_marks
+from api.store.votes import Votes
 
 LISTED: Final = 20  # papers of a page: with its style and scripts it stays below 60 kB
 KEEP_SECONDS: Final = 10.0  # in the memory of a process, while nothing changes; rendered papers follow within five
 TRENDING_KEEP_SECONDS: Final = 5.0  # as long as a process trusts its trending board
-MOST_VARIANTS: Final = 8  # of one page: at this machine or not, with this or that banner
-PAGE_TYPE: Final = "text/html; charset=utf-8"
-FINISHED_HEADERS: Final = {**PAGE_HEADERS, "Cache-Control": "private, no-store", "Vary": "Accept, Cookie"}
+MOST_VARIANTS: Final = 8  # of one page: at this machine or not, somebody or nobody, with this or that banner
 LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 NOTHING_SAID: Final = Marks()
-_GAP: Final = f"csrf-{secrets.token_hex(16)}"  # stands where the token of a visitor's forms comes
+NO_VOTES: Final = Votes({})
 
-Variant: TypeAlias = tuple[bool, tuple[Banner, ...]]
+Variant: TypeAlias = tuple[bool, bool, tuple[Banner, ...]]
 Values: TypeAlias = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A page for visitors of whom nothing is known, but for the token of their forms."""
-
-    parts: tuple[bytes, ...]  # what is around the gaps
-    route: str  # as figures name it
-    status: int
-
-    def answer(self, visit: Visit) -> Response:
-        """Return the page for one of them."""
-        body = visit.csrf.encode("ascii").join(self.parts)
-        return Response(body, status_code=self.status, media_type=PAGE_TYPE, headers=FINISHED_HEADERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +51,10 @@ class SharedList:
     values: Values  # for the template, beside the cards
     items: tuple[Shown, ...] = ()
     cards: tuple[CardView, ...] = ()  # of these, in their order
+    names: Mapping[int, str] = field(default_factory=dict)  # external ids by internal ones
     newest: Moment | None = None  # when the last of them came, and the highest id; None where it shows no paper
     arranged: Page | None = None  # what its slates say
-    votes: Mapping[str, int] = field(default_factory=dict)  # of this service's readers, by external id
+    last_event_pk: int = 0  # up to which votes of this service's readers are in the cards
     status: int = 200
     finished: dict[Variant, Finished] = field(default_factory=dict, compare=False)
 
@@ -80,7 +67,7 @@ def make_shared(
     *,
     source: Source,
     first_rank: int = 1,
-    votes: Mapping[int, int] | None = None,
+    votes: Votes = NO_VOTES,
     status: int = 200,
 ) -> SharedList:
     """Return the page of these papers; `votes` are those of this service's readers, beside the ones at the source."""
@@ -89,19 +76,20 @@ def make_shared(
     if not listed:
         return SharedList(template, values, status=status)
     items = []
-    here: dict[str, int] = {}
+    names: dict[int, str] = {}
     for paper_id in listed:
         paper = orjson.loads(papers[paper_id])
-        here[paper["id"]] = (votes or {}).get(paper_id, 0)
-        items.append(Shown({**paper, "upvotes": paper["upvotes"] + here[paper["id"]]}, paper_id))
+        names[paper_id] = paper["id"]
+        items.append(Shown(paper, paper_id, votes=votes.by_paper.get(paper_id, 0)))
     return SharedList(
         template,
         values,
         items=tuple(items),
         cards=tuple(make_card(item, NOTHING_SAID) for item in items),
+        names=names,
         newest=Moment(max(_listed_at(item) for item in items), max(listed)),
         arranged=arrange_shared(listed, source=source, first_rank=first_rank, now=datetime.now(UTC)),
-        votes=here,
+        last_event_pk=votes.last_event_pk,
         status=status,
     )
 
@@ -114,18 +102,28 @@ async def answer_shared(
     shared = runtime.pages.find(key, SharedList)
     if shared is None:
         shared = await run_in_threadpool(runtime.pages.build, key, make, SharedList, keep_seconds=keep_seconds)
+    return _answer(request, visit, key, shared, await find_marks(runtime, shared, visit))
+
+
+async def find_marks(runtime: Runtime, shared: SharedList, visit: Visit) -> Marks:
+    """Return what the visitor has said about the papers of a page, as things stand."""
     if visit.user_id is None:
-        return _answer(request, visit, key, shared, NOTHING_SAID)
-    names = [card.paper_id for card in shared.cards]
-    marks = await run_in_threadpool(read_marks, runtime, names, visit)
-    return _answer(request, visit, key, shared, marks)
+        return NOTHING_SAID
+    try:
+        return glance_marks(runtime.glance, visit.user_id, shared.names)
+    except NoGlanceError:
+        return await run_in_threadpool(read_marks, runtime, list(shared.names.values()), visit)
 
 
 def find_finished(runtime: Runtime, visit: Visit, shared: SharedList) -> Finished | None:
-    """Return the page for a visitor of whom nothing is known, None where it is not written yet or shows them news."""
-    if _has_news(shared, visit):
-        return None
-    return shared.finished.get((visit.is_operator, tuple(find_banners(runtime))))
+    """Return the page for a visitor who gets it without an account's name or a notice, None before it is written."""
+    return shared.finished.get(_variant_of(runtime, visit))
+
+
+def complete(runtime: Runtime, visit: Visit, shared: SharedList, finished: Finished, *, marks: Marks) -> Response:
+    """Return a finished page with what is the visitor's own."""
+    slate = _slate_of(runtime, shared, visit) if finished.slate_at else None
+    return finished.answer(csrf=visit.csrf, slate=slate, own=_own_cards(shared, visit, marks))
 
 
 def address_of(key: Key) -> str:
@@ -136,19 +134,20 @@ def address_of(key: Key) -> str:
 
 def _answer(request: Request, visit: Visit, key: Key, shared: SharedList, marks: Marks) -> Response:
     runtime = read_runtime(request)
-    if _is_nobody(request, visit) and not _has_news(shared, visit):
+    if visit.account is None and not visit.is_picked and notices.COOKIE not in request.cookies:
         finished = find_finished(runtime, visit, shared) or _write_finished(request, visit, key, shared)
-        response = finished.answer(visit)
+        response = complete(runtime, visit, shared, finished, marks=marks)
         finish(request, visit, response)
         return response
-    cards = [_card_for(at, shared, visit, marks) for at in range(len(shared.cards))]
+    own = _own_cards(shared, visit, marks)
+    cards = [own.get(at, card) for at, card in enumerate(shared.cards)]
     slate = _slate_of(runtime, shared, visit)
     return render(request, visit, shared.template, status=shared.status, cards=cards, slate=slate, **shared.values)
 
 
-def _is_nobody(request: Request, visit: Visit) -> bool:
-    is_known = visit.user_id is not None or visit.account is not None or visit.is_picked
-    return not is_known and notices.COOKIE not in request.cookies
+def _variant_of(runtime: Runtime, visit: Visit) -> Variant:
+    banners = (*find_banners(runtime), *find_own_banners(runtime, visit.user_id))
+    return visit.is_operator, visit.user_id is not None, banners
 
 
 def _has_news(shared: SharedList, visit: Visit) -> bool:
@@ -159,21 +158,25 @@ def _has_news(shared: SharedList, visit: Visit) -> bool:
     return newest.newest_paper_id > since.newest_paper_id or newest.at > since.at
 
 
-def _card_for(at: int, shared: SharedList, visit: Visit, marks: Marks) -> CardView:
-    card, item = shared.cards[at], shared.items[at]
-    name = card.paper_id
-    is_marked = name in marks.saved or name in marks.upvoted or name in marks.dismissed
-    if is_marked:
-        card = make_card(_without_own_vote(item, shared, marks), marks)
-    return replace(card, is_new=True) if is_new(item, visit.since) else card
-
-
-def _without_own_vote(item: Shown, shared: SharedList, marks: Marks) -> Shown:
-    """Return the paper with the votes of others: a card adds the visitor's own."""
-    name = item.paper["id"]
-    if name not in marks.upvoted or not shared.votes.get(name):
-        return item
-    return replace(item, paper={**item.paper, "upvotes": item.paper["upvotes"] - 1})
+def _own_cards(shared: SharedList, visit: Visit, marks: Marks) -> dict[int, CardView]:
+    """Return the cards that look otherwise to this visitor than to nobody in particular, by their places."""
+    marked = marks.saved | marks.dismissed | marks.votes.keys()
+    since = visit.since if _has_news(shared, visit) else None
+    if not marked and since is None:
+        return {}
+    own = {}
+    for at, (card, item) in enumerate(zip(shared.cards, shared.items, strict=True)):
+        name, is_card_new = card.paper_id, is_new(item, since)
+        if is_card_new or name in marked:
+            own[at] = replace(
+                card,
+                is_saved=name in marks.saved,
+                is_upvoted=name in marks.upvoted,
+                is_dismissed=name in marks.dismissed,
+                is_new=is_card_new,
+                votes=card.votes + marks.votes_since(name, shared.last_event_pk),
+            )
+    return own
 
 
 def _listed_at(item: Shown) -> datetime:
@@ -183,24 +186,24 @@ def _listed_at(item: Shown) -> datetime:
 
 def _write_finished(request: Request, visit: Visit, key: Key, shared: SharedList) -> Finished:
     runtime = read_runtime(request)
-    banners = find_banners(runtime)
-    anybody = replace(visit, name="", csrf=_GAP, since=None)
+    variant = _variant_of(runtime, visit)
+    anybody = replace(visit, name="", csrf=CSRF_GAP, since=None)
     slate = _slate_of(runtime, shared, anybody)
     values = {
         **base_values(request, anybody),
         **shared.values,
         "here": address_of(key),
         "path": key[0],
-        "banners": banners,
+        "banners": variant[-1],
         "cards": shared.cards,
-        "slate": slate,
+        "slate": slate if slate is None or visit.user_id is None else SLATE_GAP,
     }
-    written = bytes(page(shared.template, status=shared.status, **values).body)
+    written = bytes(page(shared.template, status=shared.status, **values).body).decode()
     route = getattr(request.scope.get("route"), "path", key[0])
-    finished = Finished(tuple(written.split(_GAP.encode("ascii"))), route, shared.status)
+    finished = cut_page(written, shared.cards, route=route, status=shared.status)
     if len(shared.finished) >= MOST_VARIANTS:
         shared.finished.clear()
-    shared.finished[visit.is_operator, tuple(banners)] = finished
+    shared.finished[variant] = finished
     return finished
 
 

@@ -46,7 +46,12 @@ def _submit(runtime: Runtime, visit: Visit, form: Form) -> Response:
         most = runtime.settings.submissions_hourly
         outcome = submit_papers(session, ids, writer=writer, most_hourly=most, now=datetime.now(UTC))
     runtime.access.note_user_id(visit.name, writer.user_id)
-    told = name_notice("submitted", len(outcome.listed), len(outcome.asked), len(outcome.known))
+    counts = (len(outcome.listed), len(outcome.asked))
+    told = (
+        name_notice("submitted-before", *counts, len(outcome.known))
+        if outcome.known
+        else name_notice("submitted", *counts)
+    )
     is_one_here = len(ids) == 1 and not outcome.asked
     where = paper_path(ids[0]) if is_one_here else SUBMIT
     return see_other(visit.link(where), told=told)

@@ -17,7 +17,7 @@ from api.services.listings import list_trending
 from api.services.trending import EVENT_WEIGHTS, HALF_LIFE_SHARE, STAR_WEIGHT, WINDOW_DAYS, Window
 from api.settings import read_settings
 from api.store.feed_codec import Source
-from api.store.votes import count_upvotes
+from api.store.votes import count_votes
 from recommender.domain import EventKind
 
 router = APIRouter(include_in_schema=False)
@@ -73,7 +73,7 @@ def _make(runtime: Runtime, window: Window, *, page: int) -> SharedList:
     with runtime.db.read() as session:
         found = list_trending(session, runtime.feeds, window=window, categories=(), now=now)
         paper_ids = found.paper_ids[first : first + LISTED]
-        votes = count_upvotes(session, paper_ids)
+        votes = count_votes(session, paper_ids)
     formula = tell_formula(window, half_life_days=read_settings().trending_half_life_days)
     has_more = len(found) > first + LISTED
     is_missing = page > 1 and not paper_ids

@@ -22,6 +22,8 @@ from api.routes.visitors import give_cookie, issue_reader, make_reader, read_rea
 from api.runtime.signed_in import SignedIn
 from api.runtime.state import Runtime
 from api.services.feed import NOBODY
+from api.store.glance import NoGlanceError
+from api.store.users import glance_user_id
 
 __all__ = ["Form", "Visit", "VisitDep", "find_visit", "local_path", "read_form", "render", "see_other"]
 
@@ -76,8 +78,8 @@ async def find_visit(request: Request, runtime: RuntimeDep) -> Visit:
     return _visit(request, reader, await _find_user_id(runtime, reader), is_operator=is_operator)
 
 
-async def find_guest(request: Request, runtime: Runtime) -> Visit | None:
-    """Return the visit of somebody of whom nothing is known and who is to be told nothing, None for anybody else."""
+async def find_plain(request: Request, runtime: Runtime) -> Visit | None:
+    """Return the visit of somebody who is not signed in and is to be told nothing, None for anybody else."""
     cookies = request.cookies
     if SESSION_COOKIE in cookies or notices.COOKIE in cookies:
         return None
@@ -85,9 +87,7 @@ async def find_guest(request: Request, runtime: Runtime) -> Visit | None:
     reader = read_reader(request.scope, runtime.keys, days=runtime.settings.reader_cookie_days) if cookies else None
     if reader is None:
         return _visit(request, make_reader(), None, is_operator=is_operator, is_new=True)
-    if await _find_user_id(runtime, reader) is not None:
-        return None
-    return _visit(request, reader, None, is_operator=is_operator)
+    return _visit(request, reader, await _find_user_id(runtime, reader), is_operator=is_operator)
 
 
 VisitDep = Annotated[Visit, Depends(find_visit)]
@@ -226,4 +226,12 @@ async def _find_account(request: Request, runtime: Runtime) -> SignedIn | None:
 
 async def _find_user_id(runtime: Runtime, name: str) -> int | None:
     known = runtime.access.known_user_id(name)
-    return known if known is not None else await run_in_threadpool(runtime.access.find_user_id, name)
+    if known is not None:
+        return known
+    try:
+        found = glance_user_id(runtime.glance, name)
+    except NoGlanceError:
+        return await run_in_threadpool(runtime.access.find_user_id, name)
+    if found is not None:
+        runtime.access.note_user_id(name, found)
+    return found

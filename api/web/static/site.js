@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const find = (id) => document.getElementById(id);
-  const form = find("act"), live = find("live"), bar = find("undo"), keys = find("keys"), box = find("keys-on");
+  const form = find("act"), live = find("live"), bar = find("undo"), keys = find("keys"), box = find("keys-on"), more = bar.querySelector("a");
   const opposite = {
     save: "unsave", unsave: "save", upvote: "unvote", unvote: "upvote", dismiss: "undismiss", undismiss: "dismiss",
   };
@@ -22,7 +22,14 @@
     bar.hidden = false;
     bar.firstElementChild.textContent = text;
     bar.lastElementChild.hidden = !(last = undo);
+    if (more) more.hidden = true;
     timer = setTimeout(() => (bar.hidden = true), 12000);
+  };
+
+  const offer = (kind) => {
+    if (!more || bar.hidden) return;
+    more.hidden = false;
+    setTimeout(() => (live.textContent = `${words[kind]} ${more.textContent}.`), 100); // after what `tell` says
   };
 
   const cardsOf = (paper) => document.querySelectorAll(`[data-paper="${CSS.escape(paper)}"]`);
@@ -79,7 +86,7 @@
     unsent.add(job);
     const sent = (waiting.get(paper) || Promise.resolve()).then(() => unsent.delete(job) && send(kind, paper));
     waiting.set(paper, sent.then(
-      (note) => note && tell(note),
+      (note) => (note ? tell(note) : offer(kind)),
       (reason) => {
         show(opposite[kind], paper);
         tell(String(reason));

@@ -210,3 +210,24 @@ def test_a_row_removed_between_look_up_and_insert_is_looked_up_again(postgres_ur
         commits.close()
         database.engine.dispose()
     assert looks == [1, 1]
+
+
+def test_while_the_database_is_read_only_nobody_is_tried_apart(postgres_database: Database, recorder: Recorder) -> None:
+    url = sa.make_url(postgres_database.url).update_query_dict({"options": "-c default_transaction_read_only=on"})
+    own = Database(url.render_as_string(hide_password=False))
+    commits = GroupCommit(own, recorder)
+    commits.start()
+    recorder.gate.clear()
+
+    async def scene() -> list[object]:
+        first = commits.submit("first")
+        await asyncio.to_thread(recorder.begun.wait)
+        others = [commits.submit(name) for name in ("a", "b", "c")]
+        recorder.gate.set()
+        return list(await asyncio.gather(first, *others, return_exceptions=True))
+
+    ended = in_loop(scene)
+    commits.close()
+    own.engine.dispose()
+    assert all(isinstance(one, sa.exc.InternalError) for one in ended), ended
+    assert recorder.groups == [["first"], ["a", "b", "c"]]

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from api.store.engine import Database
 from api.store.tables import Event
-from api.store.votes import count_upvotes, has_votes_between
+from api.store.votes import Votes, count_upvotes, count_votes, has_votes_between
 from recommender.domain import EventKind
 from tests.api.hub_world import MONDAY, daily_row, insert_papers, insert_readers, vote
 
@@ -83,3 +83,14 @@ def test_votes_are_read_from_their_index_alone(sqlite_database: Database) -> Non
     with sqlite_database.engine.connect() as connection:
         plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all())
     assert "COVERING INDEX ix_events_votes" in plan
+
+
+def test_a_count_says_how_much_of_the_log_it_has_read(database: Database) -> None:
+    with database.read() as session:
+        assert count_votes(session, [1]) == Votes({}, 0)
+        assert count_votes(session, []) == Votes({}, 0)
+    vote(database, 1, 1, EventKind.UPVOTE, at=MONDAY)
+    vote(database, 2, 2, EventKind.UPVOTE, at=MONDAY)
+    with database.read() as session:
+        newest = session.scalars(sa.select(sa.func.max(Event.event_pk))).one()
+        assert count_votes(session, [1]) == Votes({1: 1}, newest)

@@ -38,7 +38,7 @@ def embedded(tmp_path: Path, short_dir: Path) -> Iterator[Settings]:
 @pytest.fixture
 def local(embedded: Settings) -> Iterator[TestClient]:
     """Return a browser on the same machine."""
-    with TestClient(create_app(embedded), client=("127.0.0.1", 5000), base_url=LOCAL, headers=HTML) as browser:
+    with TestClient(create_app(embedded), client=("127.0.0.1", 5000), base_url=LOCAL, headers=dict(HTML)) as browser:
         yield browser
 
 

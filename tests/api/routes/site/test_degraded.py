@@ -1,5 +1,7 @@
 """What pages say while something is missing: words, and whatever can still be read."""
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -202,3 +204,30 @@ def test_one_paper_that_is_made_up_says_so(client: TestClient, database: Databas
         paper.is_demo = True
         session.add(paper)
     assert '<span class="tag">demonstration</span>' in client.get("/", headers=HTML).text
+
+
+def test_a_look_that_takes_long_holds_up_no_other_request(
+    local: TestClient, runtime_of_local: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local.get("/settings")
+    may_answer, is_asked = threading.Event(), threading.Event()
+
+    def ping() -> bool:
+        is_asked.set()
+        may_answer.wait(10.0)
+        return False
+
+    monkeypatch.setattr(runtime_of_local.feeds, "ping", ping)
+    runtime_of_local.conditions._looked_at = float("-inf")
+    slow = threading.Thread(target=local.get, args=("/",))
+    slow.start()
+    assert is_asked.wait(5.0)
+    began = time.monotonic()
+    assert local.get("/static/paperfeed.css").status_code == 200
+    seconds = time.monotonic() - began
+    slow.join(5.0)
+    is_answered = not slow.is_alive()  # with what was known, although the look goes on
+    may_answer.set()
+    slow.join()
+    assert seconds < 3.0
+    assert is_answered

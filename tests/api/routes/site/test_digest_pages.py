@@ -53,7 +53,7 @@ def browser(world: Database, client: TestClient) -> TestClient:
 def signed_in(world: Database, settings: Settings, runtime: Runtime) -> Iterator[TestClient]:
     """Return a browser in which a reader with papers is signed in."""
     cookies = begin_session_of(READER, world, runtime)
-    with TestClient(create_app(settings), cookies=cookies, headers=HTML) as browser:
+    with TestClient(create_app(settings), cookies=cookies, headers=dict(HTML)) as browser:
         read = browser.app.state.runtime  # type: ignore[attr-defined] # TestClient types its application as any ASGI one
         read.serving.poll()
         yield browser

@@ -47,6 +47,16 @@ PAGES: Final = (
     "/feeds/trending.json",
     "/feeds/categories/{category}.atom",
 )
+FORMS: Final = (
+    ("/settings/feeds", {"label": "x"}),
+    ("/papers/{paper}/comments", {"text": "hello"}),
+    ("/sign-in", {"mail": "ada@papers.test"}),
+    ("/settings/delete", {"sure": "yes"}),
+    ("/settings/digest", {"mail": "a@papers.test", "cadence": "daily", "weekday": "0", "hour": "7", "zone": "UTC"}),
+    ("/submit", {"ids": "2401.00001"}),
+    ("/library/import", {"text": "2401.00001"}),
+    ("/welcome", {"terms": "graphs", "next": "list"}),
+)
 SPILLED: Final = ("Traceback", "sqlalchemy", "OperationalError", "redis.exceptions", "Something went wrong here")
 READ_ONLY: Final = "The database is read-only"
 READER: Final = "u1"
@@ -161,19 +171,7 @@ def test_while_the_database_is_away_every_page_is_still_words(local: TestClient,
     assert not problems_of_all(local, paths, said="")
 
 
-@pytest.mark.parametrize(
-    ("path", "fields"),
-    [
-        ("/settings/feeds", {"label": "x"}),
-        ("/papers/{paper}/comments", {"text": "hello"}),
-        ("/sign-in", {"mail": "ada@papers.test"}),
-        ("/settings/delete", {"sure": "yes"}),
-        ("/settings/digest", {"mail": "a@papers.test", "cadence": "daily", "weekday": "0", "hour": "7", "zone": "UTC"}),
-        ("/submit", {"ids": "2401.00001"}),
-        ("/library/import", {"text": "2401.00001"}),
-        ("/welcome", {"terms": "graphs", "next": "list"}),
-    ],
-)
+@pytest.mark.parametrize(("path", "fields"), FORMS)
 def test_a_form_that_cannot_be_kept_says_so(
     local: TestClient, runtime_of_local: Runtime, path: str, fields: dict[str, str]
 ) -> None:

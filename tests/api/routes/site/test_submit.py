@@ -57,7 +57,7 @@ def submit(browser: TestClient, ids: str) -> tuple[int, str]:
 def test_a_paper_that_is_here_is_in_todays_list_with_its_submitter(ada: TestClient) -> None:
     assert submit(ada, f"https://arxiv.org/abs/{HERE}v2") == (303, f"/papers/{HERE}")
     page = ada.get(f"/papers/{HERE}").text
-    assert "Put into today&#39;s list: 1." in page
+    assert "Put into today&#39;s list: 1. To be fetched from arXiv: 0.</p>" in page
     assert "Submitted by Ada" in page
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     assert f'data-paper="{HERE}"' in ada.get(f"/papers/date/{today}").text

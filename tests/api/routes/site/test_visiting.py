@@ -51,7 +51,7 @@ NOT_AT_THIS_MACHINE = [
 def stranger(embedded: Settings) -> Iterator[TestClient]:
     """Return a browser on another machine."""
     app = create_app(embedded)
-    with TestClient(app, client=("192.0.2.7", 5000), base_url="http://papers.example", headers=HTML) as browser:
+    with TestClient(app, client=("192.0.2.7", 5000), base_url="http://papers.example", headers=dict(HTML)) as browser:
         yield browser
 
 
