@@ -37,6 +37,7 @@ PAGE = """<!doctype html><html lang="en">
 <head><meta charset="utf-8"><title>Elsewhere</title><link rel="icon" href="data:,">
 <style>body, ol {{ margin: 0; padding: 0 }} li {{ height: {pixels}px; overflow: hidden; display: block }}</style></head>
 <body><ol data-slate="{slate}">{cards}</ol><script src="{script}" defer></script></body></html>"""
+AWAY = '<!doctype html><link rel="icon" href="data:,"><title>Away</title>'  # or the browser asks for an icon at times
 CARD = (
     '<li data-paper="{paper}"><a href="/away">open</a> <button data-event="save">save</button>'
     "<details><summary>more</summary><p>text</p></details></li>"
@@ -60,7 +61,7 @@ class Site:
     """A web server of somebody else, with the pages it has."""
 
     url: str
-    pages: dict[str, str] = field(default_factory=lambda: {"/away": "<!doctype html><title>Away</title>"})
+    pages: dict[str, str] = field(default_factory=lambda: {"/away": AWAY})
 
 
 @dataclass(frozen=True, slots=True)
