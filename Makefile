@@ -4,6 +4,7 @@
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+TESTS := deploy/tests.sh $(BIN)/python# NAME ARGUMENTS...: what fails is run once more, alone
 PROCESSES := (e2e or faults or browser)
 SLOW := $(PROCESSES) or quality or slow or compat
 EMBEDDINGS := .venv-embeddings/bin
@@ -46,21 +47,21 @@ types: # beside the fast tests, which leave a processor idle now and then
 	$(BIN)/mypy
 
 fast-tests:
-	$(PYTEST) -n auto -m "not ($(SLOW) or embeddings)"
+	$(TESTS) fast -n auto -m "not ($(SLOW) or embeddings)"
 
 test: check hub-clients ## everything, with real processes that are killed, and real sentence encoders and clients
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target real-processes long-computations
 
 real-processes: # they wait more than they compute
-	$(PYTEST) -n 0 -m "$(PROCESSES) and not embeddings"
+	$(TESTS) processes -n 0 -m "$(PROCESSES) and not embeddings"
 
 long-computations: # at a lower priority, so that what is promised in seconds beside them is not held up
-	nice -n 10 $(PYTEST) -n 0 -m "($(SLOW)) and not ($(PROCESSES)) and not embeddings"
+	nice -n 10 $(TESTS) long -n 0 -m "($(SLOW)) and not ($(PROCESSES)) and not embeddings"
 	@nice -n 10 $(MAKE) --no-print-directory test-embeddings
 
 test-embeddings: dev ## what needs a real sentence encoder
 	@deploy/embeddings.sh dev
-	$(EMBEDDINGS)/python -m pytest -n 0 -m embeddings tests/embeddings
+	deploy/tests.sh $(EMBEDDINGS)/python embeddings -n 0 -m embeddings tests/embeddings
 
 bench: dev ## the service under load, side by side with plain routes (needs wrk): table, JSON and plot in reports/
 	$(BIN)/python -m tests.benchmarks.service

@@ -91,8 +91,9 @@ def test_the_verdict_runs_all_tests() -> None:
         "ruff check",
         "mypy",
         "lint-imports",
-        'pytest -n auto -m "not (',
-        "pytest -n 0",
+        'deploy/tests.sh .venv/bin/python fast -n auto -m "not (',
+        "deploy/tests.sh .venv/bin/python processes -n 0",
+        "deploy/tests.sh .venv/bin/python long -n 0",
     ):
         assert step in plan
 
@@ -175,7 +176,7 @@ def test_neither_the_installation_nor_the_core_tests_ask_for_a_sentence_encoder(
     assert "embeddings" not in make(ROOT, "-n", "install").stdout
     assert "or embeddings)" in make(ROOT, "-n", "check").stdout
     plan = make(ROOT, "-n", "test").stdout
-    assert ".venv-embeddings/bin/python -m pytest -n 0 -m embeddings" in plan
+    assert "deploy/tests.sh .venv-embeddings/bin/python embeddings -n 0 -m embeddings" in plan
     assert plan.index("and not embeddings") < plan.index("deploy/embeddings.sh dev")
 
 
